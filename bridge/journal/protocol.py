@@ -1,0 +1,335 @@
+"""
+What the bridge asks of a durable journal.
+
+An **entry** is one webhook, known by its key.  A **delivery** is one entry at one endpoint.  A
+**lane** is one thing at one endpoint: this order there, this customer there.  To send, a worker
+takes the lane and gets a `Flight` with a token; everything written about that attempt carries
+the token and is refused when the lane has moved on.
+
+Every method is one atomic transaction: after a crash the journal says that it happened or that
+it did not.  Methods that write take `sync`: with it they return only when the commit is on
+disk, and so is every commit before it.  Every method raises `JournalUnavailable` when the
+journal cannot be read or written now; nothing was then promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from bridge.types import Outcome, State
+
+#: The delivery that fetches what a webhook leaves out; it precedes the real endpoints.
+FETCH = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A delivery to be, as the mapping decided it."""
+
+    endpoint: str
+    account: str  #: the store, or the destination account that several stores share
+    identity: str  #: the id that the payload carries at the endpoint; names the lane
+    target: str  #: account and endpoint: what has one rate limit
+    stamp: int  #: when the fact was true, microseconds since 1970; 0: the journal's clock
+    tie: int  #: orders what one stamp hides: phase and progress
+    print: bytes | None  #: fingerprint of the payload
+    personal: bool = False  #: the identity is an e-mail or document and is only kept as a hash
+    state: Literal["queued", "ignored", "refused"] = "queued"
+    reason: str = ""  #: why it is born `ignored` or `refused`
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One verified webhook, ready to be recorded."""
+
+    store: str
+    topic: str
+    key: tuple[str, ...] | None  #: parts of the key beside store and topic; None: no two are equal
+    resource: str  #: id of the order or customer, "" when unknown; gives the key its place
+    headers: bytes  #: JSON of what the mapping reads of the headers and the query
+    body: bytes
+    received_at: datetime
+    event_type: str | None = None
+    subject: str | None = None  #: what identifies the customer; kept as a keyed hash, for purges
+    deliveries: tuple[Planned, ...] = ()
+    problem: str | None = None  #: why there are no deliveries: ignored, or a dead letter
+    dead: bool = False  #: the problem needs a person
+    park: bool = True  #: unfinished deliveries are ours to finish; else the store's to repeat
+    horizon: float = 259_200.0  #: seconds after which an unfinished delivery fails
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """The right to send one delivery, until it is settled or taken over."""
+
+    entry: int
+    endpoint: str
+    token: int
+    lane: bytes
+    target: str
+    stamp: int
+    tie: int
+    print: bytes | None
+    attempts: int  #: this one included
+    park: bool  #: unfinished business is ours
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one delivery stands, and the flight if the caller was given it."""
+
+    outcome: Outcome
+    flight: Flight | None = None
+    held: bool = False  #: another delivery holds the lane: waiting may help
+    due_in: float | None = None  #: seconds until the next attempt; None: not ours, or settled
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an arrival."""
+
+    entry: int
+    copy: bool  #: an equal webhook was recorded before
+    standings: tuple[Standing, ...]
+    problem: str | None = None
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is needed to map an entry again."""
+
+    entry: int
+    store: str
+    topic: str
+    headers: bytes
+    body: bytes
+    resource: bytes | None  #: JSON of what was fetched
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySummary:
+    """One delivery, for people."""
+
+    endpoint: str
+    state: State
+    attempts: int
+    reason: str
+    unsure: bool  #: some attempt may have been accepted
+    next_at: datetime | None
+    until: datetime | None
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySummary:
+    """One entry, for people."""
+
+    entry: int
+    store: str
+    topic: str
+    event_type: str | None
+    resource: str  #: the order's or customer's id where it is no personal data
+    received_at: datetime
+    copies: int
+    state: Literal["open", "dead", "done"]
+    problem: str | None
+    deliveries: tuple[DeliverySummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries are asked for.  Every field that is set must hold."""
+
+    store: str | None = None
+    topic: str | None = None
+    state: Literal["open", "dead", "done"] | None = None
+    resource: str | None = None
+    before: int | None = None  #: entries older than this one: the next page
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The times that keep two workers apart.  Seconds."""
+
+    beat: float = 5.0  #: between two signs of life
+    gone_after: float = 60.0  #: without a sign of life
+    self_fence: float = 15.0  #: without a successful beat a worker sends nothing
+    quiet: float = 10.0  #: a request that was given up may still be acting
+    request_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        least = self.self_fence + self.request_timeout + self.quiet + 5.0
+        if self.gone_after < least:
+            raise ValueError(
+                f"gone_after is {self.gone_after:g} s and must be at least {least:g} s: "
+                "self_fence + request_timeout + quiet + 5"
+            )
+
+
+class Journal(Protocol):
+    """
+    Remembers every accepted webhook and how it ended; decides who may send.
+
+    Several processes may share one journal.  The states, the statements and the reasons are in
+    the operator's guide, chapter "How deliveries are kept apart".
+    """
+
+    async def receive(self, arrival: Arrival, *, sync: bool) -> Receipt:
+        """
+        Record *arrival* unless it is a copy, and take the lanes that are free.
+
+        For a new entry every standing says what became of its delivery: flying with a flight,
+        settled as ``stale`` or ``ignored`` (the payload equals what was last delivered), or
+        queued because the lane is `held` or something newer comes first.
+
+        For a copy the standings are those of the first arrival.  When the deliveries are not
+        ours to finish (``park`` false), a copy takes the lanes of those that are queued: it is
+        the store's retry.
+
+        A delivery that is planned as ``ignored`` or ``refused`` is recorded so and takes no lane.
+        """
+        ...
+
+    async def take(self, entry: int, endpoint: str) -> Standing:
+        """
+        Try again to take the lane of a queued delivery.
+
+        Fails it when its horizon has passed; settles it as ``stale`` or ``ignored`` as
+        `receive` does.  A delivery that is not queued is only reported.
+        """
+        ...
+
+    async def settle(
+        self,
+        flight: Flight,
+        state: Literal["delivered", "ignored", "refused"],
+        reason: str = "",
+        *,
+        sync: bool = True,
+    ) -> bool:
+        """
+        Write the last word of a flight and free its lane.
+
+        ``delivered`` and ``ignored`` make older deliveries that wait in the lane ``stale``.
+
+        Returns:
+            False when the flight was taken over meanwhile.  The fact is recorded all the same;
+            the caller must stop sending and register anew.
+        """
+        ...
+
+    async def back(self, flight: Flight, *, delay: float | None, unsure: bool, reason: str) -> bool:
+        """
+        Give up a flight for now.
+
+        Args:
+            delay: Seconds until the next attempt; None leaves it to the store's repeat.
+            unsure: The destination may have accepted.  Nothing older is sent in this lane
+                any more.  The caller has waited `Patience.quiet` before.
+        """
+        ...
+
+    async def expand(
+        self,
+        flight: Flight,
+        resource: bytes,
+        deliveries: Sequence[Planned],
+        *,
+        event_type: str | None = None,
+        resource_id: str = "",
+        subject: str | None = None,
+        problem: str | None = None,
+        dead: bool = False,
+        horizon: float = 259_200.0,
+        sync: bool = False,
+    ) -> Receipt:
+        """
+        Settle the flight of a `FETCH` delivery as delivered, keep what was fetched, and record
+        and take the deliveries to the real endpoints, all in one transaction.
+        """
+        ...
+
+    async def unmappable(self, flight: Flight, problem: str) -> bool:
+        """Settle as ``refused`` a flight whose stored body no longer maps; False when fenced."""
+        ...
+
+    async def standings(self, entry: int) -> tuple[Standing, ...]:
+        """Where the deliveries of *entry* stand.  Gives no flights."""
+        ...
+
+    async def sync(self) -> None:
+        """Return when everything committed so far is on disk."""
+        ...
+
+    async def due(self, limit: int = 64) -> tuple[Standing, ...]:
+        """
+        Take deliveries whose time has come, fairly over targets and stores.
+
+        Each returned standing has a flight.  Those whose horizon has passed are failed on the
+        way, those that became stale are settled so.
+        """
+        ...
+
+    async def next_due(self) -> float | None:
+        """Seconds until the earliest queued delivery of ours is due; None when there is none."""
+        ...
+
+    async def beat(self) -> bool:
+        """Give a sign of life.  False: this worker was declared gone and must stop sending."""
+        ...
+
+    async def sweep(self) -> int:
+        """
+        Find workers that are gone, take over their flights, repair lanes that were written over.
+
+        To be called about every second.  Returns how many deliveries became ours.
+        """
+        ...
+
+    @property
+    def fenced(self) -> bool:
+        """Whether the last successful beat is too old to send anything."""
+        ...
+
+    async def load(self, entry: int) -> Stored:
+        """What is needed to map *entry* again.  Raises `LookupError` when it or its body is gone."""
+        ...
+
+    async def entries(self, wanted: Filter) -> tuple[EntrySummary, ...]:
+        """Entries, newest first, with their deliveries."""
+        ...
+
+    async def show(self, entry: int) -> EntrySummary:
+        """One entry with its deliveries.  Raises `LookupError` when there is none."""
+        ...
+
+    async def replay(
+        self, entry: int, deliveries: Sequence[Planned], endpoint: str | None = None
+    ) -> tuple[Standing, ...]:
+        """
+        Queue the dead and stale deliveries of *entry* again (only that of *endpoint*, if given).
+
+        *deliveries* are what the entry maps to today: those that did not exist yet are added,
+        because an entry that could not be mapped has none.  Nothing is sent here; a replay goes
+        through `take` like everything else, so an old one may end as ``stale``.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Write what is queued, sync, declare this worker gone, let go of its lock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a journal is opened."""
+
+    url: str  #: ``sqlite:///path`` relative, ``sqlite:////path`` absolute
+    patience: Patience = field(default_factory=Patience)
+    register: bool = True  #: False for the command line, which sends nothing

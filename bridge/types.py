@@ -1,0 +1,155 @@
+"""
+The values that pass from room to room.
+
+Every type is frozen: a room receives one value and returns another.  Times are UTC-aware
+datetimes, durations are seconds as float, money is Decimal in major units beside its ISO 4217
+currency, header names are lower case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+#: The last word on a delivery.  `refused` and `failed` are dead letters.
+Final = Literal["delivered", "ignored", "stale", "refused", "failed"]
+#: Where a delivery stands: not yet settled, or its last word.
+State = Literal["queued", "flying", "delivered", "ignored", "stale", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRequest:
+    """A webhook exactly as it arrived.  Nobody has vouched for it yet."""
+
+    store: str  #: the name in the address
+    method: str
+    headers: Mapping[str, str]  #: names in lower case; repeated ones joined by a comma
+    query: Mapping[str, str]
+    body: bytes  #: never decoded or re-encoded: signatures are made over bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRequest:
+    """
+    A webhook whose sender is proven.
+
+    Only `bridge.verify` makes one, and every later room asks for this type.
+    """
+
+    request: InboundRequest
+    scheme: str  #: the engine that proved it, such as ``hmac``
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The line of a mapping file that a value comes from."""
+
+    file: str
+    line: int
+    column: int
+    field: str  #: what the line fills, such as ``order.total`` or ``Customer.Email``
+    expression: str  #: the line's own text
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """
+    One thing that is wrong, and where.
+
+    Printed as ``file:line:column: message`` so that editors can jump to it.  The message tells
+    what was found and what was wanted, and never holds a secret or a customer's value.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    field: str = ""
+    expression: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.file else ""
+        return f"{place}{self.field}: {self.message}" if self.field else f"{place}{self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The JSON document for one endpoint: built, valid, not yet sent."""
+
+    endpoint: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An endpoint that this event is not for, and why."""
+
+    endpoint: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A webhook that is known, proven and of no interest, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a destination answered to one HTTP request."""
+
+    status: int
+    headers: Mapping[str, str]  #: names in lower case
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What one attempt came to.
+
+    `delivered` and `refused` are last words.  `transient` may succeed later and was surely not
+    accepted.  `unsure` may succeed later, and may have been accepted already.
+    """
+
+    kind: Literal["delivered", "refused", "transient", "unsure"]
+    reason: str = ""  #: a remark when delivered; never a customer's value
+    retry_after: float | None = None  #: seconds the destination asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where one delivery stands when its webhook is answered."""
+
+    endpoint: str
+    state: State
+    reason: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether sending the event again could change nothing."""
+        return self.state not in ("queued", "flying")
+
+    @property
+    def dead(self) -> bool:
+        """Whether a person must act."""
+        return self.state in ("refused", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the store is told."""
+
+    status_code: int
+    status: str  #: one word for the JSON body: delivered, duplicate, parked, ...
+    entry: int | None = None
+    reason: str = ""
+    retry_after: float | None = None  #: seconds
+    body: str | None = None  #: literal text instead of the JSON, where a platform wants one
