@@ -8,8 +8,8 @@ currency, header names are lower case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -25,9 +25,10 @@ class InboundRequest:
 
     store: str  #: the name in the address
     method: str
-    headers: Mapping[str, str]  #: names in lower case; repeated ones joined by a comma
-    query: Mapping[str, str]
-    body: bytes  #: never decoded or re-encoded: signatures are made over bytes
+    #: Names in lower case; repeated ones are joined by a comma.
+    headers: Mapping[str, str] = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)  #: never decoded or re-encoded: signatures are made over bytes
     received_at: datetime
 
 
@@ -83,7 +84,7 @@ class Payload:
     """The JSON document for one endpoint: built, valid, not yet sent."""
 
     endpoint: str
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,8 @@ class Reply:
     """What a destination answered to one HTTP request."""
 
     status: int
-    headers: Mapping[str, str]  #: names in lower case
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)  #: names in lower case
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +153,5 @@ class Answer:
     entry: int | None = None
     reason: str = ""
     retry_after: float | None = None  #: seconds
+    outcomes: Sequence[Outcome] = ()  #: where its deliveries stand
     body: str | None = None  #: literal text instead of the JSON, where a platform wants one

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
 import simplejson
@@ -52,6 +53,33 @@ class Endpoint:
     write: Callable[[Mapping[str, Any], Account], Call]
     judge: Callable[[Reply], Verdict]  #: what an answer means; never raises
     volatile: frozenset[str] = frozenset()  #: top-level fields that make no two payloads differ
+
+
+def document(model: BaseModel) -> dict[str, Any]:
+    """
+    Turn a valid payload into JSON-ready values, fields in the order of the model.
+
+    What nobody set is left out, and so are None and objects without any field: the bridge never
+    sends null.  Moments become RFC 3339 text in UTC, dates ISO 8601 text; a Decimal stays one.
+
+    Raises:
+        ValueError: A moment has no zone.
+    """
+    plain: dict[str, Any] = _plain(model.model_dump(exclude_unset=True))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        named = {name: _plain(one) for name, one in value.items()}
+        return {name: one for name, one in named.items() if one is not None and one != {}}
+    if isinstance(value, list | tuple):
+        return [one for one in map(_plain, value) if one is not None and one != {}]
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ValueError("found a moment without a zone, wanted one in UTC")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def encode(document: Mapping[str, Any], *, canonical: bool = False) -> bytes:

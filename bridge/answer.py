@@ -1,0 +1,62 @@
+"""Decide what the store is told.  The whole policy is in these pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.types import Answer, Outcome
+
+#: Seconds a store is asked to wait before it sends the webhook again.
+RETRY_AFTER = 30.0
+
+
+def answer(
+    entry: int,
+    outcomes: Sequence[Outcome],
+    *,
+    park: bool,
+    copy: bool = False,
+    retry_after: float | None = None,
+) -> Answer:
+    """
+    Turn the outcomes of one webhook into its answer.
+
+    * 200 - everything is settled, or durable in the journal and ours to finish.  What a
+      destination refused is settled too: it would be refused again, and repeated failures make
+      some platforms remove the webhook.  Exactly 200, because some take nothing else.
+    * 503 - something is open and the store wants to repeat it itself.  Endpoints that are
+      settled are not called again.
+
+    Args:
+        entry: The journal's number of the webhook.
+        outcomes: One per delivery.
+        park: Whether the bridge finishes what is open.
+        copy: Whether the webhook is a repeat of an earlier one.
+        retry_after: Seconds that a destination asked for.
+    """
+    if any(not one.settled for one in outcomes):
+        if park:
+            return Answer(200, "parked", entry, reason="it will be finished", outcomes=outcomes)
+        wait = max(retry_after or 0.0, RETRY_AFTER)
+        return Answer(503, "unavailable", entry, retry_after=wait, outcomes=outcomes)
+    return Answer(200, "duplicate" if copy else _settled(outcomes), entry, outcomes=outcomes)
+
+
+def _settled(outcomes: Sequence[Outcome]) -> str:
+    if any(one.dead for one in outcomes):
+        return "parked"
+    states = {one.state for one in outcomes}
+    if "delivered" in states:
+        return "delivered"
+    return "stale" if "stale" in states else "ignored"
+
+
+def answer_problem(entry: int, problem: str, *, dead: bool, copy: bool = False) -> Answer:
+    """Answer a webhook without deliveries: ignored, or parked for a person."""
+    status = "parked" if dead else "ignored"
+    return Answer(200, "duplicate" if copy else status, entry, reason=problem)
+
+
+def unavailable(reason: str, *, entry: int | None = None) -> Answer:
+    """Answer when nothing could be promised: the store shall send it again."""
+    return Answer(503, "unavailable", entry, reason=reason, retry_after=RETRY_AFTER)

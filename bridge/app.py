@@ -1,0 +1,200 @@
+"""The composition root: settings, mapping files, journal, client and rooms become a server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as HttpRoute
+
+from bridge.deliver import Rooms
+from bridge.errors import JournalUnavailable
+from bridge.flights import Flights
+from bridge.forward import attempt
+from bridge.hydrate import Kept, fetch_all
+from bridge.journal import open_journal
+from bridge.journal.protocol import Journal, Opening
+from bridge.jwks import KeySource
+from bridge.load import load, proofs, routes, strict
+from bridge.logs import set_up
+from bridge.park import park
+from bridge.pipeline import process
+from bridge.plan import Plan, Route
+from bridge.receive import endpoint
+from bridge.settings import Settings, read_settings, read_variables
+from bridge.types import Answer, InboundRequest, Payload, Verdict, VerifiedRequest
+from bridge.verify import KeyUnknown, Proofs, verify
+
+log = structlog.get_logger()
+
+_clock = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What is read once, at start."""
+
+    settings: Settings
+    routes: Mapping[str, Route]
+    proofs: Mapping[str, Proofs]
+
+
+def configure(settings: Settings) -> Configured:
+    """
+    Read mapping files and secrets.
+
+    Raises:
+        ConfigError: With everything that is wrong.
+    """
+    loaded = strict(load(settings.mappings))
+    stores = loaded.checked.stores
+    names = (name for store in stores.values() for name in store.variables)
+    variables = read_variables(names)
+    tokens = tuple(settings.token_secrets.get_secret_value().split())
+    return Configured(
+        settings,
+        routes(loaded, variables),
+        {name: proofs(store, variables, tokens) for name, store in stores.items()},
+    )
+
+
+def create_app() -> Starlette:
+    """Make the server as the environment configures it; what uvicorn calls in every process."""
+    settings = read_settings()
+    set_up(settings.log_level, settings.log_format)
+    return build(configure(settings))
+
+
+def build(configured: Configured) -> Starlette:
+    """Make the server of a configuration."""
+    rooms_of: dict[str, Rooms] = {}
+
+    async def receive_webhook(request: InboundRequest, started: float) -> Answer:
+        return await process(request, rooms_of["rooms"], started=started)
+
+    async def health(request: Request) -> Response:  # noqa: ARG001
+        rooms = rooms_of["rooms"]
+        try:
+            await rooms.journal.next_due()
+        except JournalUnavailable:
+            return JSONResponse({"status": "journal unavailable"}, 503)
+        if rooms.journal.fenced:
+            return JSONResponse({"status": "journal out of reach"}, 503)
+        return JSONResponse({"status": "ok", "flying": len(rooms.flights)})
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+        async with _open(configured) as rooms:
+            rooms_of["rooms"] = rooms
+            yield
+
+    settings = configured.settings
+    webhook = endpoint(
+        receive_webhook, _clock, limit=settings.body_limit, patience=settings.body_timeout
+    )
+    methods = sorted({"POST"} | _handshake_methods(configured))
+    return Starlette(
+        routes=[
+            HttpRoute("/webhooks/{store}", webhook, methods=methods),
+            HttpRoute("/health", health, methods=["GET"]),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _handshake_methods(configured: Configured) -> set[str]:
+    return {one.method for route in configured.routes.values() for one in route.source.handshakes}
+
+
+@contextlib.asynccontextmanager
+async def _open(configured: Configured) -> AsyncIterator[Rooms]:
+    """Open journal and client, run the parking worker, and stop in the right order."""
+    settings, stop = configured.settings, asyncio.Event()
+    patience = settings.patience()
+    journal = await open_journal(Opening(settings.journal, patience))
+    async with new_client() as client:
+        rooms = _rooms(configured, journal, client)
+        parking = asyncio.create_task(park(rooms, beat=patience.beat, stop=stop, lost=_lost))
+        log.info("started", stores=len(configured.routes))
+        try:
+            yield rooms
+        finally:
+            stop.set()
+            await parking
+            await rooms.flights.drain(max(settings.stop_after - settings.quiet, 1.0))
+            await journal.close()
+            log.info("stopped")
+
+
+def new_client() -> httpx.AsyncClient:
+    """Make the client of all requests: no redirects, and no cookies, which accounts would share."""
+    return httpx.AsyncClient(
+        limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+    )
+
+
+def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) -> Rooms:
+    settings = configured.settings
+    keys = KeySource(client, clock=_clock)
+    kept = Kept(_clock)
+
+    async def prove(request: InboundRequest, route: Route) -> VerifiedRequest:
+        return await prove_sender(request, route, configured.proofs[route.store.name], keys)
+
+    async def send(route: Route, payload: Payload) -> Verdict:
+        _, target, account = route.destinations[payload.endpoint]
+        return await attempt(client, target, payload, account, timeout=settings.request_timeout)
+
+    async def fetch(route: Route, planned: Plan) -> Mapping[str, Any]:
+        return await fetch_all(
+            client,
+            route.store.name,
+            planned.fetches,
+            planned.scope,
+            kept,
+            timeout=settings.request_timeout,
+        )
+
+    flights = Flights(journal, settings.quiet, settings.at_once, _lost)
+    return Rooms(configured.routes, journal, flights, prove, send, fetch, _clock)
+
+
+async def prove_sender(
+    request: InboundRequest, route: Route, known: Proofs, keys: KeySource
+) -> VerifiedRequest:
+    """
+    Verify a webhook; where the platform signs with a private key, with its public ones.
+
+    A signature that no known key made may be made by a new one: the keys are fetched once more.
+    """
+    verification = route.source.verify[route.store.verify]
+    scheme, now = verification.engine.scheme, datetime.now(UTC)
+    if verification.keys is None:
+        return verify(request, scheme, known, now=now)
+    url = verification.keys.fill({"setting": dict(route.store.settings)}) or ""
+    try:
+        return verify(request, scheme, replace(known, keys=await keys.keys(url)), now=now)
+    except KeyUnknown:
+        fresh = await keys.refresh(url)
+        return verify(request, scheme, replace(known, keys=fresh), now=now)
+
+
+def _lost() -> None:
+    """Stop this process: others have taken over what it held, and it must send nothing more."""
+    log.critical("this worker was declared gone; it stops and is to be started again")
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,249 @@
+"""
+Derive from the mapped facts what the customer paid and kept.
+
+    S     = shipping + (shipping_tax unless taxes_included)
+    G     = sum of the lines that are gift cards
+    goods = total - S - tip - fees - G
+    paid  = goods - gift_cards, but at most all of goods  half up to the smallest unit
+    R     = refunded + (refunded_tax unless taxes_included)
+    kept  = 0 if fully_refunded, or R > 0 and R >= paid; else paid - R
+
+Lines share `paid` and `kept` in proportion to their weights, by largest remainder, so that they
+add up to the unit.  Everything here is exact; nothing is a float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from typing import Any
+
+from bridge.currency import exponent
+from bridge.event import Category, Customer, Event, Facts, Item, Named, Order
+
+_EXACT = Context(prec=80)
+_ZERO = Decimal(0)
+_NEVER_NEGATIVE = (
+    "total",
+    "shipping",
+    "shipping_tax",
+    "tip",
+    "fees",
+    "gift_cards",
+    "refunded",
+    "refunded_tax",
+)
+_BELOW_ZERO = "found an amount below zero; `| negative` changes the sign"
+_IMPLIES_PAID = frozenset({"order_paid", "order_completed", "order_refunded"})
+
+
+class NotDerivable(Exception):
+    """The facts contradict each other; `field` is the one to look at first."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def build(
+    facts: Mapping[str, Any],
+    order: Mapping[str, Any] | None,
+    customer: Mapping[str, Any] | None,
+) -> Event:
+    """
+    Make the event of converted facts, with all that is derived.
+
+    Args:
+        facts: The fields of `Facts`.
+        order: The mapped fields of `Order`, nested as in the model; None in a customer event.
+        customer: The mapped fields of `Customer`.
+
+    Raises:
+        NotDerivable: An amount is negative or missing, or `paid` would be below zero.
+    """
+    event = Facts.model_construct(**facts)
+    return Event.model_construct(
+        event=event,
+        order=_order(event, order) if order is not None else None,
+        customer=_customer(customer or {}),
+    )
+
+
+def split(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[Decimal]:
+    """
+    Share *amount* out in proportion to *weights*, adding up exactly.
+
+    Args:
+        amount: A whole number of units, not negative.
+        weights: Not negative; all zero means equal shares.
+        unit: The smallest amount, such as 0.01.
+
+    Returns:
+        One share per weight.  Each is rounded down to the unit, and the units that are left go
+        to the largest remainders, the earlier line first.
+    """
+    if not weights:
+        return []
+    with localcontext(_EXACT):
+        whole = sum(weights)
+        if not whole:
+            weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
+        units = amount / unit
+        shares = [divmod(units * weight, whole) for weight in weights]
+        left = int(units - sum(down for down, _ in shares))
+        by_remainder = sorted(range(len(shares)), key=lambda line: (-shares[line][1], line))
+        more = set(by_remainder[:left])
+        return [(down + (line in more)) * unit for line, (down, _) in enumerate(shares)]
+
+
+def _order(event: Facts, facts: Mapping[str, Any]) -> Order:
+    for name in _NEVER_NEGATIVE:
+        if (amount := facts.get(name)) is not None and amount < 0:
+            raise NotDerivable(f"order.{name}", _BELOW_ZERO)
+    items = facts.get("items") or []
+    _require_tax_mode(facts, items)
+    with localcontext(_EXACT):
+        money, all_back = _money(facts, items)
+        derived: dict[str, Any] = {**facts, **money}
+        derived["is_cancelled"] = event.type == "order_cancelled" or (
+            event.type == "order_refunded" and all_back
+        )
+        if facts.get("items") is not None:
+            derived["items"] = _items(facts, items, money)
+    for name in ("payment", "branch", "salesperson"):
+        if name in derived:
+            derived[name] = Named.model_construct(**derived[name])
+    derived.update(_dates(event, derived))
+    return Order.model_construct(**derived)
+
+
+def _require_tax_mode(facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
+    if facts.get("taxes_included") is not None:
+        return
+    taxes = [facts.get("shipping_tax"), facts.get("refunded_tax"), *(i.get("tax") for i in items)]
+    if any(taxes):
+        raise NotDerivable(
+            "order.taxes_included", "nothing was found, wanted true or false because there is a tax"
+        )
+
+
+def _tax(facts: Mapping[str, Any], amount: Decimal | None) -> Decimal:
+    """A tax counts beside its amount only where the amount does not contain it."""
+    return _ZERO if facts.get("taxes_included") or amount is None else amount
+
+
+def _money(
+    facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Decimal], bool]:
+    """Give `paid` and `kept`, and whether everything went back."""
+    unit = Decimal(1).scaleb(-exponent(facts["currency"]))
+    shipping = facts["shipping"] + _tax(facts, facts.get("shipping_tax"))
+    bought = sum(
+        (_weight(facts, item, at) for at, item in enumerate(items) if item.get("gift_card")), _ZERO
+    )
+    surplus = sum((facts.get(name) or _ZERO for name in ("tip", "fees")), _ZERO)
+    goods = facts["total"] - shipping - surplus - bought
+    # A gift card may pay the shipping too; what it paid of the goods is at most all of them.
+    by_card = min(facts.get("gift_cards") or _ZERO, max(goods, _ZERO))
+    paid = (goods - by_card).quantize(unit, ROUND_HALF_UP)
+    if paid < 0:
+        raise NotDerivable(
+            "order.total", f"the customer would have paid {paid} for goods: below zero"
+        )
+    refunded = (facts.get("refunded") or _ZERO) + _tax(facts, facts.get("refunded_tax"))
+    all_back = bool(facts.get("fully_refunded")) or (refunded > 0 and refunded >= paid)
+    kept = _ZERO if all_back else paid - refunded
+    return {"paid": paid, "kept": kept.quantize(unit, ROUND_HALF_UP)}, all_back
+
+
+def _base(item: Mapping[str, Any], at: int) -> Decimal:
+    """What the line costs, before tax that is not included."""
+    total: Decimal | None = item.get("total")
+    if total is not None:
+        return total
+    price, quantity = item.get("price"), item.get("quantity")
+    if price is None or quantity is None:
+        missing = "price" if price is None else "quantity"
+        raise NotDerivable(
+            f"order.items.{missing}",
+            f"line {at + 1}: nothing was found, wanted `total`, or `price` and `quantity`",
+        )
+    return Decimal(price * quantity - (item.get("discount") or _ZERO))
+
+
+def _weight(facts: Mapping[str, Any], item: Mapping[str, Any], at: int) -> Decimal:
+    return max(_ZERO, _base(item, at) + _tax(facts, item.get("tax")))
+
+
+def _items(
+    facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]], money: Mapping[str, Any]
+) -> list[Item]:
+    unit = Decimal(1).scaleb(-exponent(facts["currency"]))
+    paid_weights, kept_weights = [], []
+    for at, item in enumerate(items):
+        weight = _ZERO if item.get("gift_card") else _weight(facts, item, at)
+        paid_weights.append(weight)
+        kept_weights.append(weight * _kept_part(item, at))
+    paid = split(money["paid"], paid_weights, unit)
+    kept = paid if kept_weights == paid_weights and money["paid"] == money["kept"] else None
+    kept = kept or split(money["kept"], kept_weights, unit)
+    return [
+        Item.model_construct(**{**_nested(item), "paid": paid[at], "kept": kept[at]})
+        for at, item in enumerate(items)
+    ]
+
+
+def _kept_part(item: Mapping[str, Any], at: int) -> Decimal:
+    refunded = item.get("refunded")
+    if not refunded:
+        return Decimal(1)
+    if refunded < 0:
+        raise NotDerivable("order.items.refunded", f"line {at + 1}: {_BELOW_ZERO}")
+    base = _base(item, at)
+    return max(_ZERO, (base - refunded) / base) if base > 0 else _ZERO
+
+
+def _nested(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "brand" not in item and "category" not in item:
+        return item
+    out = dict(item)
+    if "brand" in out:
+        out["brand"] = Named.model_construct(**out["brand"])
+    if "category" in out:
+        out["category"] = _category(out["category"])
+    return out
+
+
+def _category(facts: Mapping[str, Any]) -> Category:
+    parent = facts.get("parent")
+    return Category.model_construct(
+        **{**facts, "parent": _category(parent) if parent is not None else None}
+    )
+
+
+def _dates(event: Facts, order: Mapping[str, Any]) -> dict[str, datetime]:
+    """Fill in the dates that the event's type implies, none before the order was placed."""
+    dates = {name: order.get(name) for name in ("paid_at", "completed_at", "cancelled_at")}
+    if event.type in _IMPLIES_PAID:
+        dates["paid_at"] = dates["paid_at"] or event.occurred_at
+    if event.type == "order_completed":
+        dates["completed_at"] = dates["completed_at"] or event.occurred_at
+    if order["is_cancelled"]:
+        dates["cancelled_at"] = dates["cancelled_at"] or event.occurred_at
+    placed: datetime = order["placed_at"]
+    return {name: max(at, placed) for name, at in dates.items() if at is not None}
+
+
+def _customer(facts: Mapping[str, Any]) -> Customer:
+    known = dict(facts)
+    first, last = known.get("first_name"), known.get("last_name")
+    if not known.get("name"):
+        if first or last:
+            known["name"] = " ".join(part for part in (first, last) if part)
+    elif not first and not last:
+        first, _, rest = known["name"].partition(" ")
+        known["first_name"] = first
+        if rest:
+            known["last_name"] = rest
+    return Customer.model_construct(**known)

@@ -1,0 +1,207 @@
+"""
+Fixtures: webhooks as a platform sends them, and what must come of them.
+
+`bridge check --fixtures` and the tests read them alike: ``tests/fixtures/<platform>/<case>/``.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import simplejson
+
+from bridge.destinations import ENDPOINTS
+from bridge.destinations.endpoint import Account, document
+from bridge.errors import EventError
+from bridge.event import Event
+from bridge.mapping.check import Checked
+from bridge.mapping.connections import Connection, Store
+from bridge.mapping.occurrence import unseen
+from bridge.mapping.run import parsed, read_body
+from bridge.plan import Plan, Route, plan
+from bridge.types import InboundRequest, Problem
+from bridge.verify import restore
+
+#: When every fixture arrived.
+ARRIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
+_NOWHERE = "https://destination.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One fixture."""
+
+    folder: Path
+    platform: str
+    name: str
+    request: InboundRequest
+    resources: Mapping[str, Any]
+    overrides: Mapping[str, Any]  #: of its store
+
+    def __str__(self) -> str:
+        return f"{self.platform}/{self.name}"
+
+
+def cases(root: Path) -> Iterator[Case]:
+    """Read the fixtures below *root*, sorted by platform and name."""
+    for folder in sorted(path.parent for path in root.glob("*/*/request.body")):
+        yield read_case(folder)
+
+
+def read_case(folder: Path) -> Case:
+    """Read one fixture."""
+    resource, store = folder / "resource.json", folder / "store.toml"
+    return Case(
+        folder,
+        folder.parent.name,
+        folder.name,
+        InboundRequest(
+            store="fixture",
+            method="POST",
+            headers=read_headers((folder / "request.headers").read_text()),
+            query={},
+            body=(folder / "request.body").read_bytes(),
+            received_at=ARRIVED,
+        ),
+        json.loads(resource.read_text(), parse_float=Decimal) if resource.exists() else {},
+        tomllib.loads(store.read_text()) if store.exists() else {},
+    )
+
+
+def read_headers(text: str) -> dict[str, str]:
+    """Read ``name: value`` lines."""
+    pairs = (line.partition(":") for line in text.splitlines() if line.strip())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def route(platform: str, checked: Checked, overrides: Mapping[str, Any]) -> Route:
+    """
+    Make a store of *platform* that feeds every endpoint and is no real one.
+
+    Args:
+        overrides: `settings`, `test_orders`, and `endpoints` with their `settings`.
+    """
+    source = checked.sources[platform]
+    own = overrides.get("endpoints", {})
+    connections = tuple(
+        Connection(
+            endpoint=name,
+            base_url=_NOWHERE,
+            credentials={},
+            account="fixture",
+            options={},
+            settings=own.get(name, {}).get("settings", {}),
+            when=(),
+        )
+        for name in checked.destinations
+    )
+    store = Store(
+        name="fixture",
+        source=platform,
+        tenant=None,
+        secrets=(),
+        tokens={},
+        verify=next(iter(source.verify)),
+        url="",
+        park=True,
+        test_orders=overrides.get("test_orders", False),
+        horizon=1.0,
+        settings=overrides.get("settings", {}),
+        endpoints=connections,
+    )
+    account = Account(_NOWHERE, {})
+    destinations = {
+        name: (destination, ENDPOINTS[name], account)
+        for name, destination in checked.destinations.items()
+    }
+    return Route(store, source, {}, destinations)
+
+
+def plan_of(case: Case, checked: Checked) -> Plan:
+    """Plan a fixture as the pipeline would."""
+    where = route(case.platform, checked, case.overrides)
+    return plan(restore(case.request, "fixture"), where, case.resources)
+
+
+def goldens(planned: Plan) -> Mapping[str, str]:
+    """Spell what a fixture became, by the name of its golden file."""
+    if planned.event is None:
+        return {}
+    documents = {"event.json": event_document(planned.event)}
+    for name, payload in planned.payloads.items():
+        documents[f"{name}.json"] = dict(payload.document)
+    return {name: spell(one) for name, one in documents.items()}
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Give an event as JSON-ready values: what happened, and the order and customer in it."""
+    named = document(event)
+    return {**named.pop("event"), **named}
+
+
+def spell(value: Any) -> str:
+    """Write JSON for people: exact numbers, a field a line."""
+    text: str = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2)
+    return f"{text}\n"
+
+
+def different(case: Case, made: Mapping[str, str]) -> list[str]:
+    """Name the goldens of a fixture that are missing, stale, or not made any more."""
+    wrong = [
+        name
+        for name, text in made.items()
+        if not (case.folder / name).exists()
+        or (case.folder / name).read_text(encoding="utf-8") != text
+    ]
+    left = {path.name for path in case.folder.glob("*.json")} - set(made) - {"resource.json"}
+    return sorted([*wrong, *left])
+
+
+def check_fixtures(root: Path, checked: Checked) -> list[Problem]:
+    """
+    Check that every path of every source occurs in a fixture, and that goldens are equal.
+
+    Args:
+        root: The folder of the fixtures, one folder per platform.
+    """
+    by_platform: dict[str, list[Case]] = {name: [] for name in checked.sources}
+    problems = []
+    for case in cases(root):
+        if case.platform not in by_platform:
+            problems.append(Problem(str(case.folder), 1, 1, "no source of that name"))
+            continue
+        by_platform[case.platform].append(case)
+        made = goldens(plan_of(case, checked))
+        for name in different(case, made):
+            message = "is not what the mapping gives; `pytest --accept` writes it for review"
+            problems.append(Problem((case.folder / name).as_posix(), 1, 1, message))
+    for name, source in checked.sources.items():
+        if not by_platform[name]:
+            problems.append(Problem(source.file, 1, 1, f"no fixture in {root.as_posix()}/{name}"))
+            continue
+        problems += unseen(source, [_scope(case, checked) for case in by_platform[name]])
+    return problems
+
+
+def _scope(case: Case, checked: Checked) -> Mapping[str, Any]:
+    source = checked.sources[case.platform]
+    try:
+        body = parsed(source, read_body(case.request))
+    except EventError:
+        body = None
+    # Tests sign fixtures themselves, so the headers of signatures are known without one.
+    signed = {one.engine.scheme.header: "" for one in source.verify.values()
+              if getattr(one.engine.scheme, "header", None)}  # fmt: skip
+    return {
+        "header": {**signed, **case.request.headers},
+        "query": case.request.query,
+        "body": body,
+        "resource": case.resources,
+    }

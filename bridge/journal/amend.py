@@ -1,0 +1,159 @@
+"""
+Give an entry deliveries that it did not have when it came: after a fetch, or by a replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.journal.arrivals import Parent, add, hashed, insert, open_lane, written
+from bridge.journal.deliveries import SETTLE, Delivery, attempt, deliveries, is_ours
+from bridge.journal.lanes import Claim, accept, version_of
+from bridge.journal.protocol import Flight, Planned, Receipt, Standing
+from bridge.journal.transaction import Transaction, readable
+
+FACTS = "SELECT store, recorded_at, horizon, problem, dead FROM entry WHERE id = :entry"
+
+KEEP_RESOURCE = "UPDATE body SET resource = :resource WHERE entry = :entry"
+
+COMPLETE = """
+UPDATE entry
+   SET event_type = coalesce(:event_type, event_type), subject = coalesce(:subject, subject),
+       resource = CASE :resource WHEN '' THEN resource ELSE :resource END,
+       horizon = :horizon, problem = :problem, dead = :dead
+ WHERE id = :entry
+"""
+
+SOLVE = "UPDATE entry SET problem = NULL, dead = 0 WHERE id = :entry"
+
+# From now on it is ours: no store repeats for an operator.
+REPLAY = """
+UPDATE delivery
+   SET state = :state, reason = :reason, lane = :lane, target = :target, stamp = :stamp,
+       tie = :tie, print = :print, attempts = 0, park = 1,
+       next_at = CASE :state WHEN 'queued' THEN :now END, until = :until,
+       settled_at = CASE :state WHEN 'queued' THEN NULL ELSE :now END
+ WHERE entry = :entry AND endpoint = :endpoint
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What became known of an entry by fetching; the fields are those of `Journal.expand`."""
+
+    resource: bytes
+    deliveries: Sequence[Planned]
+    event_type: str | None
+    resource_id: str
+    subject: str | None
+    problem: str | None
+    dead: bool
+    horizon: float
+
+
+def expand(tx: Transaction, flight: Flight, fetched: Fetched) -> tuple[Receipt, bool]:
+    """
+    Settle a fetch and add what it leads to.
+
+    Returns:
+        What became of it, and whether the flight was still ours.  Nothing is written when it
+        was not: whoever has it now fetches again, which harms nobody.
+    """
+    entry = flight.entry
+    if tx.one(SETTLE, attempt(tx, flight) | {"state": "delivered", "reason": ""}) is None:
+        ours = is_ours(tx, flight, "delivered")
+        *_, problem, dead = _facts(tx, entry)
+        standings = _standings(tx, entry)
+        return Receipt(entry, copy=True, standings=standings, problem=problem, dead=dead), ours
+    accept(tx, version_of(flight), flight.token, flight.print, sent=True)
+    _complete(tx, entry, fetched)
+    store, recorded_at, horizon, problem, dead = _facts(tx, entry)
+    present = {delivery.endpoint: delivery for delivery in deliveries(tx, entry)}
+    park = bool(present[flight.endpoint].park)
+    parent = Parent(entry, store, recorded_at, recorded_at + horizon, park)
+    standings = tuple(
+        present[one.endpoint].standing(tx.now) if one.endpoint in present else add(tx, parent, one)
+        for one in fetched.deliveries
+    )
+    return Receipt(entry, copy=False, standings=standings, problem=problem, dead=dead), True
+
+
+def _complete(tx: Transaction, entry: int, fetched: Fetched) -> None:
+    tx.run(KEEP_RESOURCE, {"entry": entry, "resource": fetched.resource})
+    values = {
+        "entry": entry,
+        "resource": readable(fetched.resource_id),
+        "event_type": fetched.event_type,
+        "subject": hashed(tx, fetched.subject),
+        "horizon": int(fetched.horizon * 1000),
+        "problem": written(fetched.problem),
+        "dead": fetched.dead,
+    }
+    tx.run(COMPLETE, values)
+
+
+def replay(
+    tx: Transaction, entry: int, planned: Sequence[Planned], endpoint: str | None
+) -> tuple[Standing, ...]:
+    """
+    Queue dead and stale deliveries again, as the mapping sees them today, and add missing ones.
+
+    Raises:
+        LookupError: There is no such entry, or nothing of it for *endpoint*.
+    """
+    store, recorded_at, horizon, _, _ = _facts(tx, entry)
+    today = {one.endpoint: one for one in planned if endpoint in (None, one.endpoint)}
+    present = {
+        one.endpoint: one for one in deliveries(tx, entry) if endpoint in (None, one.endpoint)
+    }
+    if endpoint is not None and not today and not present:
+        raise LookupError(f"entry {entry} has no delivery to {endpoint}, and none is mapped")
+    until = tx.now + horizon
+    parent = Parent(entry, store, recorded_at, until, park=True)
+    for one in present.values():
+        if one.state in ("refused", "failed", "stale"):
+            tx.run(REPLAY, _renewed(tx, parent, one, today.get(one.endpoint)))
+    for name in today.keys() - present.keys():
+        _add_queued(tx, parent, today[name])
+    if today:
+        tx.run(SOLVE, {"entry": entry})
+    return _standings(tx, entry)
+
+
+def _add_queued(tx: Transaction, parent: Parent, planned: Planned) -> None:
+    given = Claim(planned.state, reason=readable(planned.reason))
+    next_at = tx.now if planned.state == "queued" else None
+    insert(tx, parent, planned, open_lane(tx, parent, planned), given, next_at=next_at)
+
+
+def _renewed(
+    tx: Transaction, parent: Parent, old: Delivery, new: Planned | None
+) -> Mapping[str, Any]:
+    values: dict[str, Any] = old.version() | {
+        "endpoint": old.endpoint,
+        "now": tx.now,
+        "until": parent.until,
+        "target": old.target,
+        "print": old.print,
+        "state": "queued",
+        "reason": "replayed",
+    }
+    if new is None:
+        return values
+    if new.state != "queued":
+        return values | {"state": new.state, "reason": readable(new.reason)}
+    return values | open_lane(tx, parent, new) | {"target": new.target, "print": new.print}
+
+
+def _facts(tx: Transaction, entry: int) -> tuple[str, int, int, str | None, bool]:
+    row = tx.one(FACTS, {"entry": entry})
+    if row is None:
+        raise LookupError(f"the journal has no entry {entry}")
+    store, recorded_at, horizon, problem, dead = row
+    return store, recorded_at, horizon, problem, bool(dead)
+
+
+def _standings(tx: Transaction, entry: int) -> tuple[Standing, ...]:
+    return tuple(one.standing(tx.now) for one in deliveries(tx, entry))

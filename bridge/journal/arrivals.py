@@ -1,0 +1,183 @@
+"""
+Record webhooks and give them their deliveries.
+
+A webhook that came before is found by its key, in the very statement that would insert it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bridge.journal.deliveries import LOOK_AGAIN, deliveries, take
+from bridge.journal.keys import subject_of
+from bridge.journal.lanes import Claim, claim
+from bridge.journal.protocol import Arrival, Flight, Planned, Receipt, Standing
+from bridge.journal.transaction import Transaction, readable
+from bridge.types import Outcome
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+RECORD = """
+INSERT INTO entry (key, store, topic, event_type, resource, subject, received_at, recorded_at,
+                   horizon, problem, dead)
+VALUES (:key, :store, :topic, :event_type, :resource, :subject, :received_at, :now,
+        :horizon, :problem, :dead)
+ON CONFLICT (key) DO NOTHING RETURNING id
+"""
+
+KEEP_BODY = "INSERT INTO body (entry, headers, body) VALUES (:entry, :headers, :body)"
+
+COUNT_COPY = "UPDATE entry SET copies = copies + 1 WHERE key = :key RETURNING id, problem, dead"
+
+OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
+
+# A delivery that gets its lane at once is never seen as queued, and so spares an index.
+ADD = """
+INSERT INTO delivery (entry, endpoint, lane, target, store, stamp, tie, print, park, state,
+                      token, attempts, next_at, until, reason, settled_at)
+VALUES (:entry, :endpoint, :lane, :target, :store, :stamp, :tie, :print, :park, :state,
+        :token, :attempts, :next_at, :until, :reason, :settled_at)
+"""
+
+ADOPT = """
+UPDATE delivery SET park = 1, next_at = CASE state WHEN 'queued' THEN :now END
+ WHERE entry = :entry AND park = 0 AND state IN ('queued', 'flying')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What an entry's new deliveries inherit."""
+
+    entry: int
+    store: str
+    recorded_at: int  #: milliseconds
+    until: int  #: milliseconds
+    park: bool
+
+
+def receive(tx: Transaction, arrival: Arrival) -> Receipt:
+    """Record a webhook and take the lanes that are free; or find that it is a copy."""
+    key = tx.key(arrival)
+    horizon = int(arrival.horizon * 1000)
+    values: dict[str, Any] = {
+        "key": key,
+        "store": arrival.store,
+        "topic": readable(arrival.topic),
+        "event_type": arrival.event_type,
+        "resource": readable(arrival.resource),
+        "subject": hashed(tx, arrival.subject),
+        "received_at": (arrival.received_at - _EPOCH) // timedelta(microseconds=1),
+        "now": tx.now,
+        "horizon": horizon,
+        "problem": written(arrival.problem),
+        "dead": arrival.dead,
+    }
+    row = tx.one(RECORD, values)
+    if row is None:
+        return _copy(tx, key, arrival)
+    entry = int(row[0])
+    tx.run(KEEP_BODY, {"entry": entry, "headers": arrival.headers, "body": arrival.body})
+    parent = Parent(entry, arrival.store, tx.now, tx.now + horizon, arrival.park)
+    standings = tuple(add(tx, parent, planned) for planned in arrival.deliveries)
+    return Receipt(
+        entry, copy=False, standings=standings, problem=values["problem"], dead=arrival.dead
+    )
+
+
+def _copy(tx: Transaction, key: bytes, arrival: Arrival) -> Receipt:
+    row = tx.one(COUNT_COPY, {"key": key})
+    assert row is not None  # noqa: S101 - RECORD has just found this key
+    entry, problem, dead = row
+    if arrival.park:
+        # Its store is told "parked" from now on, so what was left to its repeats becomes ours.
+        tx.run(ADOPT, {"entry": entry, "now": tx.now})
+    standings = tuple(
+        take(tx, delivery)
+        if delivery.state == "queued" and delivery.next_at is None
+        else delivery.standing(tx.now)
+        for delivery in deliveries(tx, entry)
+    )
+    return Receipt(entry, copy=True, standings=standings, problem=problem, dead=bool(dead))
+
+
+def add(tx: Transaction, parent: Parent, planned: Planned) -> Standing:
+    """Insert a delivery and ask for its lane."""
+    version = open_lane(tx, parent, planned)
+    if planned.state == "queued":
+        given = claim(tx, version, planned.print, parent.park)
+    else:
+        given = Claim(planned.state, reason=readable(planned.reason))
+    waits = given.state == "queued" and parent.park
+    insert(tx, parent, planned, version, given, next_at=tx.now + LOOK_AGAIN if waits else None)
+    flight = Flight(
+        entry=parent.entry,
+        endpoint=planned.endpoint,
+        token=given.token,
+        lane=version["lane"],
+        target=planned.target,
+        stamp=version["stamp"],
+        tie=planned.tie,
+        print=planned.print,
+        attempts=1,
+        park=parent.park,
+    )
+    return Standing(
+        Outcome(planned.endpoint, given.state, given.reason),
+        flight if given.state == "flying" else None,
+        given.held,
+        LOOK_AGAIN / 1000 if waits else None,
+    )
+
+
+def open_lane(tx: Transaction, parent: Parent, planned: Planned) -> dict[str, Any]:
+    """Give the version of a planned delivery, and see that it has a lane."""
+    lane = tx.lane(planned, parent.entry)
+    if planned.state == "queued":
+        tx.run(OPEN_LANE, {"lane": lane})
+    return {
+        "lane": lane,
+        "stamp": planned.stamp or parent.recorded_at * 1000,
+        "tie": planned.tie,
+        "entry": parent.entry,
+    }
+
+
+def insert(
+    tx: Transaction,
+    parent: Parent,
+    planned: Planned,
+    version: dict[str, Any],
+    given: Claim,
+    *,
+    next_at: int | None,
+) -> None:
+    """Insert a delivery in the state that it was given."""
+    is_open = given.state in ("queued", "flying")
+    values = {
+        "endpoint": planned.endpoint,
+        "target": planned.target,
+        "store": parent.store,
+        "print": planned.print,
+        "park": parent.park,
+        "state": given.state,
+        "token": given.token,
+        "attempts": int(given.state == "flying"),
+        "next_at": next_at,
+        "until": parent.until,
+        "reason": given.reason,
+        "settled_at": None if is_open else tx.now,
+    }
+    tx.run(ADD, version | values)
+
+
+def hashed(tx: Transaction, subject: str | None) -> bytes | None:
+    """Hash what identifies the customer."""
+    return None if subject is None else subject_of(tx.secret, subject)
+
+
+def written(text: str | None) -> str | None:
+    """Make a text that may be missing fit to be written."""
+    return None if text is None else readable(text)

@@ -1,0 +1,140 @@
+"""
+Find the queued deliveries whose time has come, so that no backlog hides another.
+
+The index is walked pair by pair of target and store, and each pair gets a few in turn: a
+destination that is down may have a hundred thousand waiting.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from bridge.journal.deliveries import LONGEST_DELAY, LOOK_AGAIN, find, take
+from bridge.journal.protocol import Standing
+from bridge.journal.transaction import Transaction
+
+Pair = tuple[str, str]  #: target and store
+
+#: Deliveries of one pair before the next pair has its turn.
+_QUANTUM = 4
+#: Rows looked at for each one that is asked for, so that no transaction grows without end.
+_PATIENCE = 8
+
+FIRST_PAIR = """
+SELECT target, store FROM delivery INDEXED BY delivery_due
+ WHERE state = 'queued' ORDER BY target, store LIMIT 1
+"""
+
+# Two statements: SQLite reads (target, store) > (?, ?) row by row through the whole target.
+NEXT_STORE = """
+SELECT target, store FROM delivery INDEXED BY delivery_due
+ WHERE state = 'queued' AND target = ? AND store > ? ORDER BY store LIMIT 1
+"""
+
+NEXT_TARGET = """
+SELECT target, store FROM delivery INDEXED BY delivery_due
+ WHERE state = 'queued' AND target > ? ORDER BY target, store LIMIT 1
+"""
+
+DUE = """
+SELECT entry, endpoint FROM delivery INDEXED BY delivery_due
+ WHERE state = 'queued' AND target = :target AND store = :store AND next_at <= :now
+ ORDER BY next_at LIMIT :quantum
+"""
+
+EARLIEST = """
+SELECT next_at FROM delivery INDEXED BY delivery_due
+ WHERE state = 'queued' AND target = ? AND store = ? AND next_at IS NOT NULL
+ ORDER BY next_at LIMIT 1
+"""
+
+PUT_OFF = """
+UPDATE delivery SET next_at = :later
+ WHERE entry = :entry AND endpoint = :endpoint AND state = 'queued'
+"""
+
+PULL_IN = """
+UPDATE delivery INDEXED BY delivery_due SET next_at = :now
+ WHERE state = 'queued' AND target = :target AND store = :store AND next_at > :furthest
+"""
+
+ABANDONED = """
+UPDATE delivery INDEXED BY delivery_due
+   SET state = 'failed', settled_at = :now,
+       reason = 'the store stopped repeating' || CASE reason WHEN '' THEN '' ELSE '; last: ' || reason END
+ WHERE state = 'queued' AND target = :target AND store = :store AND next_at IS NULL
+   AND until <= :now
+"""
+
+ALIVE = "SELECT 1 FROM worker WHERE id = :me AND gone = 0"
+
+
+def pairs(db: sqlite3.Connection) -> Iterator[Pair]:
+    """Walk over the pairs that have anything queued."""
+    pair: Pair | None = db.execute(FIRST_PAIR).fetchone()
+    while pair is not None:
+        yield pair
+        pair = (
+            db.execute(NEXT_STORE, pair).fetchone() or db.execute(NEXT_TARGET, pair[:1]).fetchone()
+        )
+
+
+def due(
+    tx: Transaction, limit: int, after: Pair | None
+) -> tuple[tuple[Standing, ...], Pair | None]:
+    """
+    Take up to *limit* deliveries whose time has come.
+
+    Args:
+        after: The pair that was served last, so that the next call goes on behind it.
+
+    Returns:
+        Standings with flights, and the pair that was served last.
+    """
+    taken: list[Standing] = []
+    if tx.one(ALIVE, {"me": tx.me}) is None:
+        return (), after
+    every = list(pairs(tx.db))
+    ring = [pair for pair in every if after and pair > after]
+    ring += [pair for pair in every if not (after and pair > after)]
+    looks = limit * _PATIENCE
+    while ring and looks > 0:
+        served = []
+        for pair in ring:
+            rows = _due_of(tx, pair)
+            for entry, endpoint in rows[: limit - len(taken)]:
+                standing = take(tx, find(tx, entry, endpoint))
+                if standing.flight is not None:
+                    taken.append(standing)
+                elif not standing.outcome.settled:
+                    later = {"later": tx.now + LOOK_AGAIN, "entry": entry, "endpoint": endpoint}
+                    tx.run(PUT_OFF, later)
+            if rows:
+                served.append(pair)
+                after = pair
+                looks -= len(rows)
+            if len(taken) == limit:
+                return tuple(taken), after
+        ring = served
+    return tuple(taken), after
+
+
+def _due_of(tx: Transaction, pair: Pair) -> list[tuple[int, str]]:
+    values = {"target": pair[0], "store": pair[1], "now": tx.now, "quantum": _QUANTUM}
+    return tx.db.execute(DUE, values).fetchall()
+
+
+def next_due(db: sqlite3.Connection) -> int | None:
+    """Give the earliest time at which something of ours is due, milliseconds."""
+    times = (db.execute(EARLIEST, pair).fetchone() for pair in pairs(db))
+    return min((row[0] for row in times if row is not None), default=None)
+
+
+def tidy(tx: Transaction) -> None:
+    """Pull in what lies too far ahead, and fail what its store has stopped repeating."""
+    furthest = tx.now + int(LONGEST_DELAY * 1000)
+    for target, store in list(pairs(tx.db)):
+        values = {"target": target, "store": store, "now": tx.now, "furthest": furthest}
+        tx.run(PULL_IN, values)
+        tx.run(ABANDONED, values)

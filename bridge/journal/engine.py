@@ -1,0 +1,114 @@
+"""
+The threads and connections behind a journal in one SQLite file.
+
+One thread writes, one reads, one checkpoints; the event loop only waits for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bridge.errors import JournalUnavailable
+from bridge.journal.checkpoint import Checkpoints
+from bridge.journal.file import connect, workers_folder
+from bridge.journal.transaction import Transaction
+from bridge.journal.turns import Turns
+from bridge.journal.writer import Writer
+
+T = TypeVar("T")
+
+
+class Engine:
+    """
+    Runs work in the threads that may do it.
+
+    Args:
+        path: An existing journal.
+        secret: The journal's own.
+        wait: Seconds to wait for other processes, and again for other programs.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self, path: Path, secret: bytes, *, wait: float, clock: Callable[[], float]
+    ) -> None:
+        self.closed = False
+        with ExitStack() as stack:
+            # Ended in reverse: the threads first, then what they use.
+            self._reading = stack.enter_context(closing(connect(path, wait=wait, readonly=True)))
+            writing = stack.enter_context(closing(connect(path, wait=wait)))
+            moving = stack.enter_context(closing(connect(path, wait=wait)))
+            turns = stack.enter_context(closing(Turns(workers_folder(path))))
+            spare = stack.enter_context(closing(Turns(workers_folder(path))))
+            self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal reader")
+            stack.callback(self._reader.shutdown)
+            checkpoints = Checkpoints(moving, spare, wait=wait)
+            stack.callback(checkpoints.stop)
+            self._writer = Writer(
+                Transaction(writing, secret),
+                turns,
+                wait=wait,
+                clock=clock,
+                wrote=checkpoints.wrote,
+            )
+            stack.callback(self._writer.stop)
+            self._stack = stack.pop_all()
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run *work* in the reading thread.
+
+        Raises:
+            JournalUnavailable: The journal is closed, or cannot be read now.
+        """
+        if self.closed:
+            raise JournalUnavailable("the journal is closed")
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._reader, work, self._reading)
+        except sqlite3.Error as error:
+            raise JournalUnavailable(f"the journal cannot be read: {error}") from error
+
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        sync: bool = False,
+        unclaimed: Callable[[T], None] = lambda _: None,
+    ) -> T:
+        """
+        Run *work* in the writing thread, in a transaction.
+
+        Args:
+            sync: Return when its commit, and every one before it, is on disk.
+            unclaimed: Called with the result when nobody waits for it any more: who is
+                cancelled stops waiting, but the transaction goes on.
+
+        Raises:
+            JournalUnavailable: The journal is closed, cannot keep up, or cannot be written now.
+        """
+        future = self._writer.submit(work, sync=sync)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+
+            def done(ended: asyncio.Future[Any]) -> None:
+                if not ended.cancelled() and ended.exception() is None:
+                    unclaimed(ended.result())
+
+            future.add_done_callback(done)
+            raise
+
+    async def close(self, last: Callable[[Transaction], None]) -> None:
+        """Write what is queued and then *last*, on disk; end the threads in any case."""
+        self.closed = True
+        try:
+            await asyncio.shield(self._writer.submit(last, sync=True, last=True))
+        finally:
+            await asyncio.to_thread(self._stack.close)

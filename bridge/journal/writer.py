@@ -1,0 +1,204 @@
+"""
+Write what many tasks ask for in few transactions.
+
+One thread takes what has gathered, writes it under one commit and wakes everybody.  It never
+waits for company: while one batch commits, the next one gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from bridge.errors import JournalUnavailable
+from bridge.journal.transaction import Transaction
+from bridge.journal.turns import Turns
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_LARGEST_BATCH = 256
+_LONGEST_QUEUE = 2_000
+_OLDEST = 1.0  #: seconds that the first in the queue may have waited
+_SHUTDOWN = 10.0
+
+
+@dataclass(slots=True)
+class _Item:
+    work: Callable[[Transaction], Any]
+    sync: bool
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    since: float
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """
+    The only one in this process who writes the journal.
+
+    Args:
+        transaction: The connection and what its statements need; nobody else uses it.
+        turns: Makes this process and others take turns.
+        wait: Seconds to wait for a turn.
+        clock: Seconds since 1970.
+        wrote: Called after each commit with the number of items in it.
+    """
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        turns: Turns,
+        *,
+        wait: float,
+        clock: Callable[[], float],
+        wrote: Callable[[int], None],
+    ) -> None:
+        self._tx = transaction
+        self._db = transaction.db
+        self._turns = turns
+        self._wait = wait
+        self._clock = clock
+        self._wrote = wrote
+        self._synchronous = ""
+        self._queue: deque[_Item] = deque()
+        self._gathered = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="journal writer", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, work: Callable[[Transaction], T], *, sync: bool, last: bool = False
+    ) -> asyncio.Future[T]:
+        """
+        Queue *work*; it runs in a transaction of the writer's thread.
+
+        Args:
+            sync: The commit must be on disk before the future is done.
+            last: Nothing is accepted after it.
+
+        Raises:
+            JournalUnavailable: The writer is closed, or cannot keep up.
+        """
+        loop = asyncio.get_running_loop()
+        item = _Item(work, sync, loop, loop.create_future(), time.monotonic())
+        with self._gathered:
+            if self._closing:
+                raise JournalUnavailable("the journal is closed")
+            late = bool(self._queue) and item.since - self._queue[0].since > _OLDEST
+            if (late or len(self._queue) >= _LONGEST_QUEUE) and not last:
+                raise JournalUnavailable(
+                    f"the journal cannot keep up: {len(self._queue)} transactions are waiting"
+                )
+            self._queue.append(item)
+            self._closing = last
+            self._gathered.notify()
+        return item.future
+
+    def stop(self) -> None:
+        """Write what is queued and end the thread; accepts nothing from now on."""
+        with self._gathered:
+            self._closing = True
+            self._gathered.notify()
+        self._thread.join(_SHUTDOWN)
+
+    def _run(self) -> None:
+        while batch := self._gather():
+            self._write(batch)
+            _wake(batch)
+            del batch
+
+    def _gather(self) -> list[_Item]:
+        with self._gathered:
+            while not self._queue and not self._closing:
+                self._gathered.wait()
+            size = min(len(self._queue), _LARGEST_BATCH)
+            return [self._queue.popleft() for _ in range(size)]
+
+    def _write(self, batch: list[_Item]) -> None:
+        try:
+            with self._turns.turn(self._wait):
+                self._commit(batch)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive every batch
+            self._tx.numbers.clear()
+            failed = _unavailable(error)
+            log.error("journal", problem=str(failed), items=len(batch))
+            for item in batch:
+                item.error = failed
+        else:
+            self._wrote(len(batch))
+
+    def _commit(self, batch: list[_Item]) -> None:
+        db = self._db
+        synchronous = "FULL" if any(item.sync for item in batch) else "NORMAL"
+        if synchronous != self._synchronous:
+            db.execute(f"PRAGMA synchronous = {synchronous}")
+            self._synchronous = synchronous
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            self._tx.now = int(self._clock() * 1000)
+            for item in batch:
+                self._do(item)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _do(self, item: _Item) -> None:
+        db = self._db
+        db.execute("SAVEPOINT item")
+        try:
+            item.result = item.work(self._tx)
+        except Exception as error:
+            if not db.in_transaction:
+                # SQLite gave up the whole transaction: disk full, or an I/O error.
+                raise
+            db.execute("ROLLBACK TO item")
+            self._tx.numbers.clear()
+            item.error = _unavailable(error) if isinstance(error, sqlite3.Error) else error
+        db.execute("RELEASE item")
+
+
+def _unavailable(error: BaseException) -> JournalUnavailable:
+    if isinstance(error, JournalUnavailable):
+        return error
+    told = JournalUnavailable(
+        f"the journal cannot be written: {error}. "
+        "Look at free disk space, at the file's permissions, and for other programs that use it"
+    )
+    told.__cause__ = error
+    return told
+
+
+def _wake(batch: list[_Item]) -> None:
+    """Hand the results over, with one call for each event loop that waits for some."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Item]] = defaultdict(list)
+    for item in batch:
+        by_loop[item.loop].append(item)
+    for loop, items in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, items)
+        except RuntimeError:
+            # The loop is closed: nobody waits there any more, and what was written is written.
+            log.warning("journal", problem="written after its event loop had ended")
+
+
+def _resolve(items: list[_Item]) -> None:
+    for item in items:
+        if item.future.done():
+            continue
+        if item.error is not None:
+            item.future.set_exception(item.error)
+        else:
+            item.future.set_result(item.result)

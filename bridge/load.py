@@ -1,0 +1,159 @@
+"""
+Load the mapping files of a folder: the edge between files on a disk and the mapping room.
+
+    sources/*.toml   destinations/*.toml   connections.toml   functions.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.destinations import ENDPOINTS
+from bridge.destinations.endpoint import Account
+from bridge.engines import ENGINES
+from bridge.errors import MappingFilesError
+from bridge.mapping.check import Checked, Files, World, check
+from bridge.mapping.connections import EndpointNeeds, Store
+from bridge.mapping.functions import Function, read_functions
+from bridge.mapping.library import BUILT_IN
+from bridge.plan import Route
+from bridge.types import Problem
+from bridge.verify import Proofs
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Checked mapping files, and the functions they call."""
+
+    checked: Checked
+    functions: Mapping[str, Function]
+
+
+def load(folder: Path) -> Loaded:
+    """
+    Read, check and compile the mapping files of *folder*.
+
+    Returns:
+        What could be read; its `checked.problems` hold all that is wrong.
+    """
+    if not (folder / "sources").is_dir():
+        problem = Problem(
+            _shown(folder), 1, 1, "found no folder 'sources' in it, wanted the mapping files; "
+            "BRIDGE_MAPPINGS says where they are",
+        )  # fmt: skip
+        return Loaded(Checked({}, {}, {}, (problem,), ()), BUILT_IN)
+    own, problems = _own_functions(folder / "functions.py")
+    functions = {**BUILT_IN, **own}
+    world = World(
+        models={name: endpoint.model for name, endpoint in ENDPOINTS.items()},
+        needs={
+            name: EndpointNeeds(endpoint.credentials, endpoint.base_url)
+            for name, endpoint in ENDPOINTS.items()
+        },
+        engines=ENGINES,
+        functions=functions,
+    )
+    connections = folder / "connections.toml"
+    files = Files(
+        sources=_texts(folder / "sources"),
+        destinations=_texts(folder / "destinations"),
+        connections=(_shown(connections), _text(connections)) if connections.exists() else None,
+    )
+    checked = check(files, world)
+    if problems:
+        checked = Checked(
+            checked.sources,
+            checked.destinations,
+            checked.stores,
+            (*problems, *checked.problems),
+            checked.warnings,
+        )
+    return Loaded(checked, functions)
+
+
+def strict(loaded: Loaded) -> Loaded:
+    """
+    Give *loaded* back if nothing is wrong with it.
+
+    Raises:
+        MappingFilesError: With every problem of every file.
+    """
+    if loaded.checked.problems:
+        raise MappingFilesError(loaded.checked.problems)
+    return loaded
+
+
+def routes(loaded: Loaded, variables: Mapping[str, str]) -> Mapping[str, Route]:
+    """
+    Join every store with its source, destinations and accounts.
+
+    Args:
+        variables: The values of the environment variables that the stores name.
+    """
+    return {
+        name: _route(store, loaded.checked, variables)
+        for name, store in loaded.checked.stores.items()
+    }
+
+
+def proofs(store: Store, variables: Mapping[str, str], token_secrets: tuple[str, ...]) -> Proofs:
+    """What proves the webhooks of *store*, public keys apart."""
+    secrets = tuple(variables[name] for name in store.secrets)
+    return Proofs(secrets=secrets, url=store.url, token_secrets=token_secrets)
+
+
+def _route(store: Store, checked: Checked, variables: Mapping[str, str]) -> Route:
+    destinations = {}
+    for connection in store.endpoints:
+        account = Account(
+            connection.base_url,
+            {name: variables[variable] for name, variable in connection.credentials.items()},
+            connection.options,
+        )
+        name = connection.endpoint
+        destinations[name] = (checked.destinations[name], ENDPOINTS[name], account)
+    tokens = {name: variables[variable] for name, variable in store.tokens.items()}
+    return Route(store, checked.sources[store.source], tokens, destinations)
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    return {_shown(path): _text(path) for path in sorted(folder.glob("*.toml"))}
+
+
+def _text(path: Path) -> str:
+    """Read UTF-8; bytes that are none become a character that the check refuses with its place."""
+    return path.read_bytes().decode("utf-8-sig", "surrogateescape")
+
+
+def _shown(path: Path) -> str:
+    """Name a file as the person who started the bridge would."""
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _own_functions(path: Path) -> tuple[Mapping[str, Function], tuple[Problem, ...]]:
+    if not path.exists():
+        return {}, ()
+    shown = _shown(path)
+    spec = importlib.util.spec_from_file_location("mappings.functions", path)
+    if spec is None or spec.loader is None:
+        return {}, (Problem(shown, 1, 1, "cannot be imported"),)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+        own = read_functions(vars(module))
+    except Exception as error:  # noqa: BLE001 - an operator's file may fail in any way
+        return {}, (Problem(shown, getattr(error, "lineno", None) or 1, 1, f"{error}"),)
+    problems = tuple(
+        Problem(shown, 1, 1, f"'{name}' is a function of the bridge: choose another name")
+        for name in own
+        if name in BUILT_IN
+    )
+    return own, problems

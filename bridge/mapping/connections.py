@@ -1,0 +1,302 @@
+"""
+connections.toml: which store is of which source, and which endpoints it feeds.
+
+Secrets are names of environment variables, never values; the values are looked up by whoever
+reads the environment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.mapping.compile import Compiled, Compiler, Namespace, nearest
+from bridge.mapping.destination import EVENT_SPACES, Destination
+from bridge.mapping.functions import Function
+from bridge.mapping.lines import Scalar, Table, plain
+from bridge.mapping.settings import missing, namespace, read_values
+from bridge.mapping.source import Source
+from bridge.mapping.tables import flag, known_keys, seconds, section, several, text, wrong
+from bridge.mapping.template import conditions
+from bridge.types import Problem
+
+_STORE = (
+    "source", "tenant", "secrets", "tokens", "verify", "url", "on_outage", "test_orders",
+    "horizon", "settings", "endpoints",
+)  # fmt: skip
+_ENDPOINT = ("base_url", "credentials", "account", "when", "options", "settings")
+_OUTAGE = ("park", "refuse")
+#: Only capitals, so that a secret in the file is not taken for a name.
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_NO_VARIABLE = (
+    "wanted the name of an environment variable in capital letters, never the secret itself"
+)
+#: Shorter windows end before an outage usually does.
+_SHORT_WINDOW = 3600.0
+_HORIZON = 72 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointNeeds:
+    """What connections.toml must give for an endpoint."""
+
+    credentials: tuple[str, ...]
+    base_url: str | None  #: the documented host; None: the operator must say
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One store at one endpoint."""
+
+    endpoint: str
+    base_url: str
+    credentials: Mapping[str, str]  #: name -> environment variable
+    account: str  #: what shares one set of ids and one rate limit
+    options: Mapping[str, Any]
+    settings: Mapping[str, Any]  #: as the store sets them
+    when: tuple[Compiled, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One shop at a source."""
+
+    name: str
+    source: str
+    tenant: str | None
+    secrets: tuple[str, ...]  #: environment variables
+    tokens: Mapping[str, str]  #: name -> environment variable
+    verify: str  #: engine
+    url: str
+    park: bool
+    test_orders: bool
+    horizon: float  #: seconds
+    settings: Mapping[str, Any]
+    endpoints: tuple[Connection, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every environment variable that the store names."""
+        credentials = (name for one in self.endpoints for name in one.credentials.values())
+        return (*self.secrets, *self.tokens.values(), *credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    sources: Mapping[str, Source | None]
+    destinations: Mapping[str, Destination | None]
+    needs: Mapping[str, EndpointNeeds]
+    functions: Mapping[str, Function]
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def read_connections(
+    table: Table,
+    sources: Mapping[str, Source | None],
+    destinations: Mapping[str, Destination | None],
+    needs: Mapping[str, EndpointNeeds],
+    functions: Mapping[str, Function],
+    problems: list[Problem],
+    warnings: list[Problem],
+) -> Mapping[str, Store]:
+    """
+    Check connections.toml against the sources and destinations that it joins.
+
+    Args:
+        sources: By platform; None stands for a file whose own mistakes are told already.
+        destinations: By endpoint, in the same way.
+        problems: All that is wrong is added here.
+        warnings: What works and may surprise is added here.
+
+    Returns:
+        The stores by name; those with mistakes are left out.
+    """
+    reading = _Reading(sources, destinations, needs, functions, problems, warnings)
+    known_keys(table, ("stores",), "connections.toml", problems)
+    stores = section(table, "stores", problems)
+    out = {}
+    for name, node in stores.entries.items():
+        before = len(problems)
+        if not isinstance(node, Table):
+            problems.append(node.place.problem("a store is a table: [stores.NAME]"))
+            continue
+        if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+            message = "a store's name is letters, digits, '-' and '_': it stands in an address"
+            problems.append(stores.places[name].problem(message))
+        store = _store(name, node, reading)
+        if store is not None and len(problems) == before:
+            out[name] = store
+    return out
+
+
+def _store(name: str, table: Table, reading: _Reading) -> Store | None:
+    problems = reading.problems
+    known_keys(table, _STORE, "a store", problems)
+    source = _source(table, reading)
+    secrets = _secrets(table, problems)
+    url = _address(table, "url", problems)
+    tenant = text(table, "tenant", problems)
+    test_orders = flag(table, "test_orders", problems, default=False)
+    horizon = seconds(table, "horizon", problems, default=_HORIZON)
+    endpoints = _endpoints(name, table, reading)
+    if source is None:
+        return None
+    engine = _engine(table, source, problems)
+    tokens = _variables(table, "tokens", source.secrets, f"source '{source.platform}'", problems)
+    if "secrets" not in table.entries and engine not in ("jws_detached", "url_token"):
+        wrong(table, "secrets", "wanted names of environment variables; without a secret nothing "
+              "is accepted", problems)  # fmt: skip
+    if engine in source.verify and source.verify[engine].engine.signs_url and not url:
+        wrong(table, "url", "wanted the address that the platform calls: it is signed", problems)
+    if tenant is None and source.tenant is not None:
+        message = f"wanted what the shop calls itself in {source.tenant.text}"
+        wrong(table, "tenant", message, problems)
+    values = read_values(
+        source.settings, table.entries.get("settings"), f"source '{source.platform}'", problems
+    )
+    for setting in missing(source.settings, values):
+        about = source.settings[setting].about
+        wrong(table, "settings", f"required setting '{setting}' is missing: {about}", problems)
+    return Store(
+        name=name,
+        source=source.platform,
+        tenant=tenant,
+        secrets=secrets,
+        tokens=tokens,
+        verify=engine,
+        url=url,
+        park=_park(table, source, reading),
+        test_orders=test_orders,
+        horizon=horizon,
+        settings=values,
+        endpoints=endpoints,
+    )
+
+
+def _source(table: Table, reading: _Reading) -> Source | None:
+    name = text(table, "source", reading.problems, required=True)
+    source = reading.sources.get(name or "")
+    if name and name not in reading.sources:
+        known = list(reading.sources)
+        close = nearest(name, known) or f"; there are {', '.join(known)}"
+        wrong(table, "source", f"no source named '{name}'{close}", reading.problems)
+    return source
+
+
+def _engine(table: Table, source: Source, problems: list[Problem]) -> str:
+    engine = text(table, "verify", problems)
+    known = list(source.verify)
+    if engine is None:
+        return known[0] if known else ""
+    if engine not in known:
+        wrong(table, "verify", f"the source offers {', '.join(known)}", problems)
+    return engine
+
+
+def _park(table: Table, source: Source, reading: _Reading) -> bool:
+    choice = text(table, "on_outage", reading.problems) or "park"
+    if choice not in _OUTAGE:
+        wrong(table, "on_outage", "wanted 'park' or 'refuse'", reading.problems)
+    if choice == "refuse" and not source.answer.retries:
+        message = f"'{source.platform}' never repeats a webhook: only 'park' loses nothing"
+        wrong(table, "on_outage", message, reading.problems)
+    elif choice == "refuse" and source.answer.retry_window < _SHORT_WINDOW:
+        place = table.places["on_outage"]
+        reading.warnings.append(
+            place.problem(
+                f"'{source.platform}' repeats for {source.answer.retry_window / 60:.0f} minutes "
+                "only: a longer outage loses events that 'park' would keep"
+            )
+        )
+    return choice != "refuse"
+
+
+def _endpoints(store: str, table: Table, reading: _Reading) -> tuple[Connection, ...]:
+    endpoints = section(table, "endpoints", reading.problems)
+    if not endpoints.entries:
+        wrong(table, "endpoints", "the store feeds no endpoint", reading.problems)
+    out = []
+    for name, node in endpoints.entries.items():
+        place = endpoints.places[name]
+        if name not in reading.destinations:
+            known = list(reading.destinations)
+            close = nearest(name, known) or f"; there are {', '.join(known)}"
+            reading.problems.append(place.problem(f"no endpoint named '{name}'{close}"))
+        elif not isinstance(node, Table):
+            message = 'an endpoint is a table; quote its name: endpoints."vendor.operation"'
+            reading.problems.append(place.problem(message))
+        else:
+            out.append(_endpoint(store, name, node, reading))
+    return tuple(out)
+
+
+def _endpoint(store: str, name: str, table: Table, reading: _Reading) -> Connection:
+    problems, destination, needs = reading.problems, reading.destinations[name], reading.needs[name]
+    known_keys(table, _ENDPOINT, f"endpoint '{name}'", problems)
+    base_url = _address(table, "base_url", problems) or needs.base_url or ""
+    if not base_url and "base_url" not in table.entries:
+        wrong(table, "base_url", f"'{name}' has no host that is right for all: say it", problems)
+    credentials = _variables(
+        table, "credentials", frozenset(needs.credentials), f"'{name}'", problems
+    )
+    for one in needs.credentials:
+        if one not in credentials:
+            message = f"'{one}' is missing: the name of an environment variable"
+            wrong(table, "credentials", message, problems)
+    values: Mapping[str, Any] = {}
+    if destination is not None:
+        given = table.entries.get("settings")
+        values = read_values(destination.settings, given, f"'{name}'", problems)
+        for setting in missing(destination.settings, values):
+            about = destination.settings[setting].about
+            wrong(table, "settings", f"required setting '{setting}' is missing: {about}", problems)
+    settings = namespace(destination.settings) if destination else Namespace()
+    compiler = Compiler({**EVENT_SPACES, "setting": settings}, reading.functions, problems)
+    return Connection(
+        endpoint=name,
+        base_url=base_url,
+        credentials=credentials,
+        account=text(table, "account", problems) or store,
+        options=plain(section(table, "options", problems)),
+        settings=values,
+        when=conditions(table.entries.get("when"), compiler, f"{name}.when"),
+    )
+
+
+def _variables(
+    table: Table, key: str, known: frozenset[str], of: str, problems: list[Problem]
+) -> Mapping[str, str]:
+    inner, out = section(table, key, problems), {}
+    for name, node in inner.entries.items():
+        value = node.value if isinstance(node, Scalar) else None
+        if name not in known:
+            close = (
+                nearest(name, sorted(known)) or f"; it uses {', '.join(sorted(known)) or 'none'}"
+            )
+            problems.append(inner.places[name].problem(f"{of} uses no '{name}'{close}"))
+        elif not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+            problems.append(node.place.problem(_NO_VARIABLE, field=name))
+        else:
+            out[name] = value
+    return out
+
+
+def _secrets(table: Table, problems: list[Problem]) -> tuple[str, ...]:
+    names = [
+        (node.place, node.value if isinstance(node, Scalar) else None)
+        for node in several(table.entries.get("secrets"))
+    ]
+    for place, value in names:
+        if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+            problems.append(place.problem(_NO_VARIABLE, field="secrets"))
+    return tuple(value for _, value in names if isinstance(value, str))
+
+
+def _address(table: Table, name: str, problems: list[Problem]) -> str:
+    address = text(table, name, problems) or ""
+    if address and not address.startswith(("https://", "http://")):
+        wrong(table, name, "wanted an address that begins with https://", problems)
+    return address

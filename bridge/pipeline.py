@@ -1,0 +1,182 @@
+"""The story of one webhook.  Read this first; every verb is a room of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bridge.answer import answer, answer_problem, unavailable
+from bridge.deliver import Begun, Rooms, begin
+from bridge.errors import FetchFailed, JournalUnavailable, TenantMismatch, UnknownStore
+from bridge.journal.protocol import Receipt, Standing
+from bridge.kinds import Refused
+from bridge.mapping.run import read_body, scope_of
+from bridge.mapping.template import failing
+from bridge.plan import Plan, Route, arrival, plan
+from bridge.types import Answer, InboundRequest, Outcome, VerifiedRequest
+
+#: Of the platform's time, this part is left for the way back.
+_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.15, 0.15, 1.0
+#: Seconds between two looks at a lane that another process holds.
+_FIRST_LOOK, _LAST_LOOK = 0.025, 0.1
+
+
+async def process(request: InboundRequest, rooms: Rooms, *, started: float) -> Answer:
+    """
+    Take one webhook from its bytes to the answer its store gets.
+
+    Args:
+        request: The webhook, unverified.
+        rooms: The rooms it passes through.
+        started: When its first byte came, on the rooms' clock.
+
+    Raises:
+        RequestError: The webhook is refused; nothing was written anywhere.
+    """
+    route = rooms.routes.get(request.store)
+    if route is None:
+        raise UnknownStore("no store of that name")
+    shaken = shake_hands(request, route)
+    if shaken is not None:
+        return shaken
+    try:
+        verified = await rooms.verify(request, route)
+        planned = plan(verified, route)
+        if not planned.tenant_fits:
+            raise TenantMismatch("the webhook speaks of another shop")
+        return await _deliver(verified, planned, route, rooms, answer_by(route, started))
+    except FetchFailed as error:
+        return unavailable(str(error))
+    except JournalUnavailable:
+        return unavailable("the journal cannot be reached")
+
+
+def answer_by(route: Route, started: float) -> float:
+    """When the store must have its answer, on the clock of *started*."""
+    within = route.source.answer.within
+    margin = min(_MOST_MARGIN, max(_LEAST_MARGIN, within * _MARGIN))
+    return started + max(within - margin, within / 2)
+
+
+def shake_hands(request: InboundRequest, route: Route) -> Answer | None:
+    """Answer a ping or challenge; nothing else happens, and it is only told what it sent."""
+    if not route.source.handshakes:
+        return None
+    try:
+        body = read_body(request)
+    except Exception:  # noqa: BLE001 - what cannot be read is no handshake
+        body = None
+    scope = scope_of(route.source, request, body, route.store.settings)
+    for one in route.source.handshakes:
+        if one.method == request.method and not failing(one.when, scope, "handshake", []):
+            try:
+                text = one.answer.fill(scope)
+            except Refused:
+                continue
+            return Answer(200, "handshake", body=text or "")
+    return None
+
+
+async def _deliver(
+    verified: VerifiedRequest, planned: Plan, route: Route, rooms: Rooms, until: float
+) -> Answer:
+    recorded = arrival(planned, route, verified.request)
+    nothing_to_send = not any(one.state == "queued" for one in recorded.deliveries)
+    # A store that never repeats has sent us the only copy: it is on disk before anything goes out.
+    synced = nothing_to_send or not route.source.answer.retries
+    receipt = await rooms.journal.receive(recorded, sync=synced)
+    if receipt.problem is not None:
+        if not synced:
+            await rooms.journal.sync()
+        return answer_problem(receipt.entry, receipt.problem, dead=receipt.dead, copy=receipt.copy)
+    followed = await _follow(receipt, planned, verified, route, rooms, until)
+    if followed.problem is not None:
+        told = answer_problem(receipt.entry, followed.problem, dead=followed.dead)
+    else:
+        told = answer(receipt.entry, followed.outcomes, park=route.store.park, copy=receipt.copy)
+    if told.status_code == 200 and not (synced or followed.written):
+        await rooms.journal.sync()
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    outcomes: Sequence[Outcome]
+    written: bool = False  #: a last word was written and is on disk, and so is all before it
+    problem: str | None = None
+    dead: bool = False
+
+
+async def _follow(
+    receipt: Receipt,
+    planned: Plan,
+    verified: VerifiedRequest,
+    route: Route,
+    rooms: Rooms,
+    until: float,
+) -> _Followed:
+    """Begin what can begin, and wait for the outcomes until the store must be answered."""
+    begun = [
+        (one, begin(one.flight, planned, verified, route, rooms) if one.flight else None)
+        for one in receipt.standings
+    ]
+    if receipt.copy and not any(flight for _, flight in begun):
+        return _Followed(await _watch(receipt, rooms, until), written=False)
+
+    async def finish(standing: Standing, flight: Begun | None) -> list[Outcome]:
+        if flight is None and standing.held:
+            endpoint = standing.outcome.endpoint
+            standing = await _wait_for_lane(receipt.entry, endpoint, rooms, until)
+            if standing.flight:
+                flight = begin(standing.flight, planned, verified, route, rooms)
+        if flight is None:
+            return [standing.outcome]
+        outcome = await _told(flight, standing.outcome.endpoint, rooms, until)
+        if flight.followed is None:
+            return [outcome]
+        parts = await asyncio.gather(*(finish(*one) for one in flight.followers))
+        return [outcome for part in parts for outcome in part]
+
+    parts = await asyncio.gather(*(finish(*one) for one in begun))
+    outcomes = [outcome for part in parts for outcome in part]
+    written = any(flight and flight.told.done() for _, flight in begun) and any(
+        one.state in ("delivered", "refused") for one in outcomes
+    )
+    complete = next((flight.followed for _, flight in begun if flight and flight.followed), None)
+    if complete is not None and complete.problem is not None:
+        return _Followed(outcomes, problem=complete.problem, dead=complete.dead)
+    return _Followed(outcomes, written=written)
+
+
+async def _told(begun: Begun, endpoint: str, rooms: Rooms, until: float) -> Outcome:
+    """Wait for one flight; at the deadline it goes on without us."""
+    left = until - rooms.clock()
+    await asyncio.wait([begun.told], timeout=max(left, 0.0))
+    return begun.told.result() if begun.told.done() else Outcome(endpoint, "flying")
+
+
+async def _wait_for_lane(entry: int, endpoint: str, rooms: Rooms, until: float) -> Standing:
+    """Take a held lane as soon as it is free, if that is in time."""
+    pause = _FIRST_LOOK
+    standing = Standing(Outcome(endpoint, "queued"), held=True)
+    while (left := until - rooms.clock()) > 0:
+        await rooms.flights.landing(min(pause, left))
+        pause = min(_LAST_LOOK, pause * 2)
+        standing = await rooms.journal.take(entry, endpoint)
+        taken = standing.flight is not None or standing.outcome.settled
+        if taken or not (standing.held or standing.outcome.state == "flying"):
+            return standing
+    return standing
+
+
+async def _watch(receipt: Receipt, rooms: Rooms, until: float) -> list[Outcome]:
+    """Wait with a copy for what the first one of its webhook comes to."""
+    standings, pause = receipt.standings, _FIRST_LOOK
+    while (left := until - rooms.clock()) > 0:
+        if not any(one.outcome.state == "flying" for one in standings):
+            break
+        await rooms.flights.landing(min(pause, left))
+        pause = min(_LAST_LOOK, pause * 2)
+        standings = await rooms.journal.standings(receipt.entry)
+    return [one.outcome for one in standings]

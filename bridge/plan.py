@@ -1,0 +1,327 @@
+"""
+Decide what a proven webhook asks for: its event, a payload per endpoint, and the deliveries.
+
+Pure.  The pipeline plans when a webhook comes, and whoever finishes a delivery later plans again
+from what the journal kept, so that a corrected mapping file cures what it broke.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from decimal import Decimal
+from typing import Any
+
+from bridge.currency import exponent
+from bridge.destinations.endpoint import Account, Endpoint, document, fingerprint
+from bridge.errors import BodyUnreadable, EventError, PayloadInvalid
+from bridge.event import Event
+from bridge.journal.protocol import FETCH, Arrival, Planned, Stored
+from bridge.mapping.compile import Scope
+from bridge.mapping.connections import Connection, Store
+from bridge.mapping.destination import Destination
+from bridge.mapping.run import (
+    Head,
+    body_key,
+    key_reads_resource,
+    map_event,
+    map_payload,
+    parsed,
+    read_body,
+    read_head,
+    scope_of,
+    tenant_of,
+)
+from bridge.mapping.source import Fetch, Source
+from bridge.mapping.template import failing
+from bridge.types import Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
+
+#: Which of two states of one moment is the later one.
+_PHASES = {
+    "customer_created": 10,
+    "customer_updated": 20,
+    "order_paid": 30,
+    "order_completed": 40,
+    "order_refunded": 50,
+    "order_cancelled": 70,
+}
+_REFUNDED_IN_FULL = 60
+_LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One store with all that its webhooks meet."""
+
+    store: Store
+    source: Source
+    tokens: Mapping[str, str] = field(repr=False, default_factory=dict)
+    destinations: Mapping[str, tuple[Destination, Endpoint, Account]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one webhook asks for."""
+
+    topic: str
+    key: tuple[str, ...] | None
+    event: Event | None = None
+    deliveries: tuple[Planned, ...] = ()
+    payloads: Mapping[str, Payload] = field(default_factory=dict)
+    fetches: tuple[Fetch, ...] = ()  #: to be done before anything else is known
+    scope: Scope = field(repr=False, default_factory=dict)
+    problem: str | None = None
+    problems: tuple[Problem, ...] = ()
+    dead: bool = False
+    tenant_fits: bool = True  #: the webhook speaks of the shop that the store is
+
+    @property
+    def resource(self) -> str:
+        """The id of the order, or of the customer; "" where there is none."""
+        if self.event is None:
+            return ""
+        if self.event.order is not None:
+            return self.event.order.id
+        return self.event.customer.id or ""
+
+    @property
+    def subject(self) -> str | None:
+        """What a purge would look for."""
+        customer = self.event.customer if self.event else None
+        return (customer.email or customer.id or customer.document) if customer else None
+
+
+def plan(
+    verified: VerifiedRequest,
+    route: Route,
+    resources: Mapping[str, Any] | None = None,
+    *,
+    topic: str | None = None,
+) -> Plan:
+    """
+    Plan the deliveries of a webhook.
+
+    Args:
+        verified: The webhook.
+        route: Its store.
+        resources: What was fetched for it; None when nothing was fetched yet.  A plan that has
+            `fetches` is complete only with them.
+        topic: Instead of the one that the webhook names, for a dry run.
+
+    Returns:
+        A plan; what cannot be mapped is told in it and not raised.
+    """
+    source, request = route.source, verified.request
+    try:
+        body = parsed(source, read_body(request))
+    except BodyUnreadable as error:
+        return _unreadable(source, route, request, error)
+    scope = scope_of(source, request, body, route.store.settings, resources, route.tokens)
+    if not _tenant_fits(route, scope):
+        return Plan("", None, tenant_fits=False)
+    try:
+        head = read_head(source, scope, topic)
+    except EventError as error:
+        return _dead("", request, error)
+    fetches = wanted_fetches(source, head, scope) if resources is None else ()
+    if fetches:
+        key = None if key_reads_resource(source) else head.key or body_key(head.topic, request.body)
+        return Plan(head.topic, key, fetches=fetches, scope=scope)
+    return _mapped(verified, route, scope, head)
+
+
+def _tenant_fits(route: Route, scope: Scope) -> bool:
+    """Whether the webhook names the shop; addresses may end with a slash or not."""
+    if route.store.tenant is None or route.source.tenant is None:
+        return True
+    said = tenant_of(route.source, scope) or ""
+    return said.rstrip("/").lower() == route.store.tenant.rstrip("/").lower()
+
+
+def wanted_fetches(source: Source, head: Head, scope: Scope) -> tuple[Fetch, ...]:
+    """Give the fetches whose topic and conditions fit; those of earlier fetches count as fitting."""
+    if not head.candidates:
+        return ()
+    return tuple(
+        fetch
+        for fetch in source.fetches
+        if (fetch.topics is None or head.topic in fetch.topics)
+        and not any(
+            failing((one,), scope, fetch.name, [])
+            for one in fetch.when
+            if all(path.root != "resource" for path in one.paths)
+        )
+    )
+
+
+def _unreadable(
+    source: Source, route: Route, request: InboundRequest, error: BodyUnreadable
+) -> Plan:
+    scope = scope_of(source, request, None, route.store.settings)
+    try:
+        topic = read_head(source, scope).topic
+    except EventError:
+        topic = ""
+    in_body = source.tenant is not None and any(one.root == "body" for one in source.tenant.paths)
+    fits = in_body or _tenant_fits(route, scope)
+    return replace(_dead(topic, request, error), tenant_fits=fits)
+
+
+def _dead(topic: str, request: InboundRequest, error: EventError) -> Plan:
+    return Plan(
+        topic,
+        body_key(topic, request.body),
+        problem=_cut(str(error)),
+        problems=error.problems,
+        dead=True,
+    )
+
+
+def _mapped(verified: VerifiedRequest, route: Route, scope: Scope, head: Head) -> Plan:
+    request, store = verified.request, route.store
+    key = head.key or body_key(head.topic, request.body)
+    try:
+        event = map_event(route.source, verified, scope, head, test_orders=store.test_orders)
+    except EventError as error:
+        return _dead(head.topic, request, error)
+    if isinstance(event, Ignored):
+        return Plan(head.topic, key, problem=event.reason)
+    namespaces = event.namespaces()
+    deliveries: list[Planned] = []
+    payloads: dict[str, Payload] = {}
+    problems: list[Problem] = []
+    for connection in store.endpoints:
+        planned, payload = _delivery(route, connection, event, namespaces, problems)
+        deliveries.append(planned)
+        if payload is not None:
+            payloads[connection.endpoint] = payload
+    return Plan(
+        head.topic, key, event, tuple(deliveries), payloads, problems=tuple(problems), scope=scope
+    )
+
+
+def _delivery(
+    route: Route,
+    connection: Connection,
+    event: Event,
+    namespaces: Mapping[str, Any],
+    problems: list[Problem],
+) -> tuple[Planned, Payload | None]:
+    destination, endpoint, _ = route.destinations[connection.endpoint]
+    stamp, tie = version(event)
+    blank = Planned(
+        endpoint=endpoint.name,
+        account=connection.account,
+        identity="",
+        target=f"{connection.account}/{endpoint.name}",
+        stamp=stamp,
+        tie=tie,
+        print=None,
+    )
+    try:
+        model = map_payload(
+            destination, endpoint.model, event, namespaces, connection, connection.settings
+        )
+    except PayloadInvalid as error:
+        problems.extend(error.problems)
+        return replace(blank, state="refused", reason=_cut(str(error))), None
+    if isinstance(model, Skipped):
+        return replace(blank, state="ignored", reason=_cut(model.reason)), None
+    filled = document(model)
+    planned = replace(
+        blank,
+        identity=endpoint.identity(filled),
+        print=fingerprint(endpoint, filled),
+        personal=endpoint.personal,
+    )
+    return planned, Payload(endpoint.name, filled)
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
+
+
+def version(event: Event) -> tuple[int, int]:
+    """
+    Give what orders the events of one thing: the moment of the fact, then how far it has got.
+
+    Returns:
+        Microseconds since 1970, and phase times 2**32 plus a count that only grows.
+    """
+    stamp = int(event.event.occurred_at.timestamp() * 1_000_000)
+    phase, progress = _PHASES[event.event.type], 0
+    order = event.order
+    if order is not None:
+        if event.event.type == "order_refunded" and order.is_cancelled:
+            phase = _REFUNDED_IN_FULL
+        back = Decimal(order.paid or 0) - Decimal(order.kept or 0)
+        progress = min(int(back.scaleb(exponent(order.currency))), 2**31 - 1)
+    return stamp, phase * 2**32 + progress
+
+
+def fetch_delivery(route: Route, planned: Plan, request: InboundRequest) -> Planned:
+    """The delivery that fetches; its lane is its own, since the fetched state is the newest."""
+    identity = ":".join(planned.key or body_key(planned.topic, request.body))
+    return Planned(
+        endpoint=FETCH,
+        account=route.store.name,
+        identity=f"{identity}:{request.received_at.isoformat()}",
+        target=f"{route.store.name}/{FETCH}",
+        stamp=int(request.received_at.timestamp() * 1_000_000),
+        tie=0,
+        print=None,
+    )
+
+
+def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
+    """Make what the journal records of a webhook."""
+    deliveries: Sequence[Planned] = planned.deliveries
+    if planned.fetches:
+        deliveries = (fetch_delivery(route, planned, request),)
+    return Arrival(
+        store=route.store.name,
+        topic=planned.topic,
+        key=planned.key,
+        resource=planned.resource,
+        headers=keep_headers(route.source, request),
+        body=request.body,
+        received_at=request.received_at,
+        event_type=planned.event.event.type if planned.event else None,
+        subject=planned.subject,
+        deliveries=tuple(deliveries),
+        problem=planned.problem,
+        dead=planned.dead,
+        park=route.store.park,
+        horizon=route.store.horizon,
+    )
+
+
+def keep_headers(source: Source, request: InboundRequest) -> bytes:
+    """Write the headers and query that the source file reads; nothing else is kept."""
+    headers = {name: value for name, value in request.headers.items() if name in source.headers}
+    reads_query = any(path.root == "query" for path, _ in source.reads)
+    query = dict(request.query) if reads_query else {}
+    return json.dumps({"headers": headers, "query": query}).encode()
+
+
+def recall(stored: Stored) -> InboundRequest:
+    """Make the request that the journal kept."""
+    kept = json.loads(stored.headers)
+    return InboundRequest(
+        store=stored.store,
+        method="POST",
+        headers=kept["headers"],
+        query=kept["query"],
+        body=stored.body,
+        received_at=stored.received_at.astimezone(UTC),
+    )
+
+
+def read_resources(stored: Stored) -> Mapping[str, Any] | None:
+    """What was fetched, with exact numbers; None when nothing was."""
+    if stored.resource is None:
+        return None
+    resources: Mapping[str, Any] = json.loads(stored.resource, parse_float=Decimal)
+    return resources

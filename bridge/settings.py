@@ -1,0 +1,172 @@
+"""
+Every setting of the bridge.  One field is one environment variable is one description.
+
+This is the only module that reads the environment.  A file `.env` in the working folder is read
+as well; the environment wins.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bridge.errors import SettingsError
+from bridge.journal.protocol import Patience
+from bridge.mapping.compile import nearest
+
+PREFIX = "BRIDGE_"
+
+
+class Settings(BaseSettings):
+    """The descriptions below are the documentation: `.env.example` is made of them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on; a proxy stands in front.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that share the journal.")
+    mappings: Path = Field(Path("mappings"), description="Folder of the mapping files.")
+    journal: str = Field(
+        "sqlite:///journal.db",
+        description="Where the journal is: sqlite:///relative/path or sqlite:////absolute/path.",
+    )
+    body_limit: int = Field(
+        2_097_152, ge=1024, description="Bytes of a webhook's body; a larger one is answered 413."
+    )
+    body_timeout: float = Field(
+        10.0, gt=0, description="Seconds in which a body must arrive; a slower one is answered 408."
+    )
+    request_timeout: float = Field(
+        30.0, gt=0, description="Seconds for one request to a destination or to a store's API."
+    )
+    at_once: int = Field(
+        4, ge=1, le=100, description="Requests at the same moment to one account's endpoint."
+    )
+    quiet: float = Field(
+        10.0, ge=0, description="Seconds that an order or customer rests after a lost answer."
+    )
+    gone_after: float = Field(
+        60.0, gt=0, description="Seconds without a sign of life after which a process is gone."
+    )
+    stop_after: float = Field(
+        25.0, gt=0, description="Seconds that a stop waits for what is under way."
+    )
+    token_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="Secrets of the URL tokens for platforms that sign nothing, newest first, "
+        "separated by spaces; 32 random characters each.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="Addresses whose X-Forwarded-For is believed, separated by commas.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important lines that are logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="One JSON object per line, or lines for people."
+    )
+
+    def patience(self) -> Patience:
+        """
+        Give the times that keep two workers apart.
+
+        Raises:
+            SettingsError: They contradict each other.
+        """
+        try:
+            return Patience(
+                gone_after=self.gone_after,
+                quiet=self.quiet,
+                request_timeout=self.request_timeout,
+            )
+        except ValueError as error:
+            raise SettingsError([f"{PREFIX}GONE_AFTER: {error}"]) from None
+
+
+def read_settings(environ: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
+    """
+    Read the settings.
+
+    Args:
+        environ: Instead of the process's own environment.
+
+    Raises:
+        SettingsError: Naming every variable that is missing, wrong or unknown.
+    """
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in _environment(environ, env_file).items()
+        if name.startswith(PREFIX)
+    }
+    known = list(Settings.model_fields)
+    variables = [f"{PREFIX}{name.upper()}" for name in known]
+    problems = [
+        f"{variable}: there is no such setting{nearest(variable, variables)}"
+        for variable in sorted(f"{PREFIX}{name.upper()}" for name in set(given) - set(known))
+    ]
+    values: dict[str, Any] = {name: value for name, value in given.items() if name in known}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [
+            f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}"
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+    if problems:
+        raise SettingsError(problems)
+    settings.patience()
+    return settings
+
+
+def read_variables(
+    names: Iterable[str], environ: Mapping[str, str] | None = None, env_file: str = ".env"
+) -> Mapping[str, str]:
+    """
+    Read the variables that connections.toml names.
+
+    Raises:
+        SettingsError: Naming every one that is missing or empty.
+    """
+    environment = _environment(environ, env_file)
+    wanted = dict.fromkeys(names)
+    missing = [name for name in wanted if not environment.get(name, "").strip()]
+    if missing:
+        raise SettingsError(
+            [f"{name}: connections.toml names it, and it is not set" for name in missing]
+        )
+    return {name: environment[name] for name in wanted}
+
+
+def env_example(variables: Mapping[str, tuple[str, str]]) -> str:
+    """
+    Write `.env.example`: every setting with its default, and the variables of connections.toml.
+
+    Args:
+        variables: Name -> what it is, and an example value.
+    """
+    blocks = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        value = default.get_secret_value() if isinstance(default, SecretStr) else default
+        blocks.append(f"# {field.description}\n#{PREFIX}{name.upper()}={value}\n")
+    head = (
+        "# Copy this file to .env and fill it in.  The environment wins over the file.\n"
+        "# Made by `bridge docs --write`; what is commented out shows the default.\n"
+    )
+    named = [f"# {about}\n{name}={value}\n" for name, (about, value) in variables.items()]
+    return "\n".join([head, *blocks, "# Secrets that mappings/connections.toml names.\n", *named])
+
+
+def _environment(environ: Mapping[str, str] | None, env_file: str) -> dict[str, str]:
+    if environ is not None:
+        return dict(environ)
+    path = Path(env_file)
+    from_file = dotenv_values(path) if path.is_file() else {}
+    return {**{name: value or "" for name, value in from_file.items()}, **os.environ}

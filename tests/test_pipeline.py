@@ -1,0 +1,495 @@
+"""The story of one webhook: what is sent, what is durable, and what the store is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import (
+    FetchFailed,
+    JournalUnavailable,
+    SignatureMismatch,
+    SignatureMissing,
+    TenantMismatch,
+    UnknownStore,
+)
+from bridge.journal.protocol import Filter, Journal
+from bridge.load import Loaded
+from bridge.park import finish_due
+from bridge.pipeline import answer_by, process
+from bridge.types import Answer, InboundRequest, Verdict
+from tests.house import ORDER, Outside, edited, opened, rooms_of, store_route, webhook
+
+DOWN = Verdict("transient", "no connection: ConnectError")
+LOST = Verdict("unsure", "no answer within 30 s")
+REFUSED = Verdict("refused", "ErrorCode 9")
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with opened(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def outside() -> Outside:
+    return Outside()
+
+
+class House:
+    """Store ``shop``, to be posted to."""
+
+    def __init__(self, journal: Journal, outside: Outside, loaded: Loaded, **store: object) -> None:
+        platform = str(store.pop("platform", "shopify"))
+        self.route = store_route(loaded, platform, **store)  # type: ignore[arg-type]
+        self.rooms = rooms_of(journal, outside, self.route)
+
+    async def post(self, request: InboundRequest) -> Answer:
+        return await process(request, self.rooms, started=self.rooms.clock())
+
+
+@pytest.fixture
+def house(journal: Journal, outside: Outside, loaded: Loaded) -> House:
+    return House(journal, outside, loaded)
+
+
+async def states(journal: Journal, entry: int | None) -> dict[str, str]:
+    assert entry is not None
+    return {one.endpoint: one.state for one in (await journal.show(entry)).deliveries}
+
+
+async def test_an_order_is_sent_once_and_the_store_is_told_delivered(
+    house: House, outside: Outside, journal: Journal
+) -> None:
+    told = await house.post(webhook())
+
+    assert (told.status_code, told.status) == (200, "delivered")
+    assert outside.totals == ["196.20"]
+    assert await states(journal, told.entry) == {ORDER: "delivered"}
+
+
+async def test_a_repeat_is_a_duplicate_and_nothing_is_sent(house: House, outside: Outside) -> None:
+    first = await house.post(webhook())
+    second = await house.post(webhook())
+
+    assert (second.status_code, second.status) == (200, "duplicate")
+    assert second.entry == first.entry
+    assert len(outside.sent) == 1
+
+
+async def test_copies_of_the_same_instant_are_sent_once_and_told_alike(
+    house: House, outside: Outside
+) -> None:
+    told = await asyncio.gather(*(house.post(webhook()) for _ in range(8)))
+
+    assert len(outside.sent) == 1
+    assert {one.status_code for one in told} == {200}
+    assert {one.entry for one in told} == {told[0].entry}
+
+
+async def test_equal_payloads_of_different_events_are_sent_once(
+    house: House, outside: Outside
+) -> None:
+    await house.post(webhook())
+    told = await house.post(webhook(x_shopify_event_id="another"))
+
+    assert told.status == "ignored"
+    assert len(outside.sent) == 1
+
+
+async def test_older_news_never_overwrite_newer(house: House, outside: Outside) -> None:
+    newer = edited(updated_at="2026-03-10T10:00:00-03:00", name="#newer")
+    older = edited(updated_at="2026-03-10T09:00:00-03:00", name="#older")
+
+    await house.post(newer)
+    told = await house.post(older)
+
+    assert (told.status_code, told.status) == (200, "stale")
+    assert len(outside.sent) == 1
+
+
+async def test_when_the_destination_is_down_the_event_is_parked_and_finished(
+    house: House, outside: Outside, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    outside.verdicts = [DOWN]
+
+    told = await house.post(webhook())
+    await house.rooms.flights.drain(5.0)
+    assert (told.status_code, told.status) == (200, "parked")
+    assert await states(journal, told.entry) == {ORDER: "queued"}
+
+    begun = await finish_due(house.rooms)
+    await house.rooms.flights.drain(5.0)
+
+    assert begun == 1
+    assert outside.totals == ["196.20", "196.20"]
+    assert await states(journal, told.entry) == {ORDER: "delivered"}
+
+
+async def test_refuse_asks_the_store_to_repeat_and_takes_its_repeat(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, park=False)
+    outside.verdicts = [DOWN]
+
+    first = await house.post(webhook())
+    await house.rooms.flights.drain(5.0)
+    second = await house.post(webhook())
+
+    assert (first.status_code, first.status) == (503, "unavailable")
+    assert first.retry_after
+    assert second.status_code == 200
+    assert len(outside.sent) == 2
+    assert await states(journal, second.entry) == {ORDER: "delivered"}
+
+
+async def test_at_the_deadline_the_store_is_answered_and_the_flight_goes_on(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, within=0.3)
+    outside.gate = asyncio.Event()
+
+    told = await house.post(webhook())
+    assert (told.status_code, told.status) == (200, "parked")
+    assert await states(journal, told.entry) == {ORDER: "flying"}
+
+    outside.gate.set()
+    await house.rooms.flights.drain(5.0)
+    again = await house.post(webhook())
+
+    assert await states(journal, told.entry) == {ORDER: "delivered"}
+    assert again.status == "duplicate"
+    assert len(outside.sent) == 1
+
+
+async def test_the_answer_leaves_time_for_the_way_back(loaded: Loaded) -> None:
+    for within, margin in [(5.0, 0.75), (60.0, 1.0), (0.4, 0.15)]:
+        assert answer_by(store_route(loaded, within=within), 100.0) == pytest.approx(
+            100.0 + within - margin
+        )
+
+
+async def test_a_lost_answer_is_parked_at_once_and_repeated_with_the_same_id(
+    house: House, outside: Outside, journal: Journal
+) -> None:
+    outside.verdicts = [LOST]
+
+    told = await house.post(webhook())
+    await house.rooms.flights.drain(5.0)
+
+    assert told.status == "parked"
+    shown = await journal.show(told.entry or 0)
+    assert shown.deliveries[0].unsure
+
+
+async def test_an_older_event_waits_behind_one_that_may_have_been_accepted(
+    house: House, outside: Outside
+) -> None:
+    outside.verdicts = [LOST]
+    newer = edited(updated_at="2026-03-10T10:00:00-03:00", name="#newer")
+    older = edited(updated_at="2026-03-10T09:00:00-03:00", name="#older")
+
+    await house.post(newer)
+    await house.rooms.flights.drain(5.0)
+    told = await house.post(older)
+
+    assert told.status == "parked"
+    assert len(outside.sent) == 1
+
+
+async def test_what_the_destination_refuses_is_a_dead_letter_and_answered_200(
+    house: House, outside: Outside, journal: Journal
+) -> None:
+    outside.verdicts = [REFUSED]
+
+    told = await house.post(webhook())
+
+    assert (told.status_code, told.status) == (200, "parked")
+    shown = await journal.show(told.entry or 0)
+    assert (shown.state, shown.deliveries[0].reason) == ("dead", "ErrorCode 9")
+
+
+async def test_a_webhook_whose_order_is_under_way_waits_its_turn(
+    house: House, outside: Outside
+) -> None:
+    outside.gate = asyncio.Event()
+    first = asyncio.create_task(
+        house.post(edited(updated_at="2026-03-10T09:00:00-03:00", name="#1"))
+    )
+    await outside.arrived.wait()
+    second = asyncio.create_task(
+        house.post(edited(updated_at="2026-03-10T10:00:00-03:00", name="#2"))
+    )
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(outside.sent) == 1
+
+    outside.gate.set()
+
+    assert (await first).status == "delivered"
+    assert (await second).status == "delivered"
+    assert len(outside.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"{", "no JSON"),
+        (b"\xff\xfe", "no UTF-8"),
+        (b'{"id": 1, "financial_status": "paid"}', "mappings/sources/shopify.toml:"),
+    ],
+)
+async def test_a_proven_body_that_cannot_be_mapped_is_kept_for_a_person(
+    house: House, outside: Outside, journal: Journal, body: bytes, why: str
+) -> None:
+    told = await house.post(webhook(body=body))
+
+    assert (told.status_code, told.status) == (200, "parked")
+    shown = await journal.show(told.entry or 0)
+    assert shown.state == "dead"
+    assert why in (shown.problem or "")
+    assert outside.sent == []
+    assert (await journal.load(told.entry or 0)).body == body
+
+
+async def test_a_payload_that_cannot_be_made_is_kept_with_its_line_and_stops_no_other(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    both = ("bonifiq.customer", "bonifiq.affiliate")
+    house = House(
+        journal,
+        outside,
+        loaded,
+        platform="woocommerce",
+        endpoints=both,
+        own={"bonifiq.customer": {"customer_key": "id"}},
+    )
+    nameless = edited(
+        "woocommerce/affiliate_coupon",
+        email="",
+        first_name="",
+        last_name="",
+        billing={"cpf": "12345678909", "email": "", "first_name": "", "last_name": ""},
+    )
+
+    told = await house.post(nameless)
+
+    assert (told.status_code, told.status) == (200, "parked")
+    assert [one.endpoint for one in outside.sent] == ["bonifiq.customer"]
+    shown = await journal.show(told.entry or 0)
+    reasons = {one.endpoint: one.reason for one in shown.deliveries if one.state == "refused"}
+    assert list(reasons) == ["bonifiq.affiliate"]
+    assert "mappings/destinations/bonifiq_affiliate.toml:" in reasons["bonifiq.affiliate"]
+    assert "Name" in reasons["bonifiq.affiliate"]
+    assert "12345678909" not in reasons["bonifiq.affiliate"]
+
+
+async def test_what_is_not_wanted_is_ignored_with_the_reason(
+    house: House, outside: Outside, journal: Journal
+) -> None:
+    told = await house.post(webhook("shopify/pending_not_paid"))
+
+    assert (told.status_code, told.status) == (200, "ignored")
+    assert "financial_status" in told.reason
+    assert (await journal.show(told.entry or 0)).state == "done"
+    assert outside.sent == []
+
+
+async def test_nothing_is_written_for_a_sender_that_is_not_proven(
+    house: House, outside: Outside, journal: Journal
+) -> None:
+    forged = webhook()
+    forged = replace(forged, body=forged.body + b" ")
+    bare = replace(
+        webhook(),
+        headers={k: v for k, v in webhook().headers.items() if "hmac" not in k},
+    )
+
+    with pytest.raises(SignatureMismatch):
+        await house.post(forged)
+    with pytest.raises(SignatureMissing):
+        await house.post(bare)
+    with pytest.raises(UnknownStore):
+        await house.post(replace(webhook(), store="nobody"))
+
+    assert await journal.entries(Filter()) == ()
+    assert outside.sent == []
+
+
+async def test_another_shops_webhook_is_refused_though_its_signature_is_right(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, tenant="my-shop.myshopify.com")
+
+    with pytest.raises(TenantMismatch):
+        await house.post(webhook())
+    with pytest.raises(TenantMismatch):
+        await house.post(webhook(body=b"{"))
+    told = await house.post(webhook(x_shopify_shop_domain="My-Shop.myshopify.com"))
+
+    assert told.status == "delivered"
+    assert len(outside.sent) == 1
+
+
+async def test_a_ping_is_answered_and_nothing_else_happens(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, platform="woocommerce")
+    ping = replace(
+        webhook("woocommerce/ping"),
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
+
+    told = await house.post(ping)
+
+    assert (told.status_code, told.body) == (200, "")
+    assert await journal.entries(Filter()) == ()
+
+
+async def test_an_unsigned_order_does_not_pass_as_a_ping(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, platform="woocommerce")
+    order = webhook("woocommerce/order_paid")
+    bare = {k: v for k, v in order.headers.items() if k != "x-wc-webhook-signature"}
+
+    with pytest.raises(SignatureMissing):
+        await house.post(replace(order, headers=bare))
+    with pytest.raises(SignatureMissing):
+        await house.post(
+            replace(order, headers={"content-type": "application/json"}, body=b'{"webhook_id": 1}')
+        )
+
+    assert outside.sent == []
+
+
+async def test_several_endpoints_settle_on_their_own(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    both = ("bonifiq.customer", "bonifiq.affiliate")
+    house = House(journal, outside, loaded, endpoints=both)
+    outside.verdicts = [REFUSED]
+
+    told = await house.post(webhook("shopify/affiliate_tag"))
+
+    found = await states(journal, told.entry)
+    assert sorted(found.values()) == ["delivered", "refused"]
+    assert told.status == "parked"
+
+
+EXTRA = {"tokens": {"admin_token": "t"}, "settings": {"shop_domain": "shop.example"}}
+
+
+async def test_what_a_webhook_leaves_out_is_fetched_first(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, **EXTRA)
+    outside.fetched = [{"extra": {"data": {"order": {"transactions": [
+        {"kind": "SALE", "status": "SUCCESS", "gateway": "gift_card",
+         "amountSet": {"shopMoney": {"amount": "96.20"}}}]}}}}]  # fmt: skip
+
+    told = await house.post(webhook())
+
+    assert told.status == "delivered"
+    assert outside.totals == ["100.00"]
+    assert await states(journal, told.entry) == {"~": "delivered", ORDER: "delivered"}
+
+
+async def test_a_fetch_that_fails_for_now_is_parked_and_for_good_is_told(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, **EXTRA)
+    outside.fetched = [
+        FetchFailed("fetch 'extra': the store answered 503", transient=True),
+        FetchFailed("fetch 'extra': the store answered 401", transient=False),
+    ]
+
+    first = await house.post(webhook())
+    await house.rooms.flights.drain(5.0)
+    second = await house.post(webhook(x_shopify_event_id="2"))
+
+    assert first.status == "parked"
+    assert await states(journal, first.entry) == {"~": "queued"}
+    assert second.status == "parked"
+    assert (await journal.show(second.entry or 0)).state == "dead"
+    assert outside.sent == []
+
+
+async def test_the_only_copy_is_on_disk_before_anything_is_sent(
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WooCommerce never repeats; Shopify does."""
+    asked = []
+    receive = journal.receive
+
+    async def watched(arrival: object, *, sync: bool) -> object:
+        asked.append(sync)
+        return await receive(arrival, sync=sync)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "receive", watched)
+    await House(journal, outside, loaded, platform="woocommerce").post(
+        webhook("woocommerce/order_paid")
+    )
+    await House(journal, outside, loaded).post(webhook())
+
+    assert asked == [True, False]
+
+
+async def test_without_the_journal_nothing_is_sent_and_nothing_is_promised(
+    house: House, outside: Outside, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise JournalUnavailable("disk full")
+
+    monkeypatch.setattr(journal, "receive", away)
+
+    told = await house.post(webhook())
+
+    assert told.status_code == 503
+    assert told.retry_after
+    assert outside.sent == []
+
+
+async def test_a_2xx_waits_for_the_journal_when_the_last_word_cannot_be_written(
+    house: House, outside: Outside, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, failures = journal.settle, [JournalUnavailable("disk full")]
+
+    async def once_away(*args: object, **options: object) -> bool:
+        if failures:
+            raise failures.pop()
+        return await settle(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "settle", once_away)
+    monkeypatch.setattr("bridge.flights._JOURNAL_RETRY", 0.0)
+
+    told = await house.post(webhook())
+    await house.rooms.flights.drain(5.0)
+    again = await house.post(webhook())
+
+    assert told.status_code == 503
+    assert len(outside.sent) == 1
+    assert again.status == "duplicate"
+
+
+async def test_a_parked_answer_is_synced(
+    house: House, outside: Outside, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    sync = journal.sync
+
+    async def watched() -> None:
+        synced.append(True)
+        await sync()
+
+    monkeypatch.setattr(journal, "sync", watched)
+    outside.verdicts = [DOWN]
+
+    await house.post(webhook())
+
+    assert synced == [True]

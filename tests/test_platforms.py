@@ -1,0 +1,107 @@
+"""
+Every fixture becomes what a person once worked out by hand, and once approved.
+
+`expected.toml` was written before any code ran; the goldens hold everything else.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.fixtures import Case, cases, different, goldens, plan_of, route
+from bridge.load import Loaded
+from bridge.pipeline import shake_hands
+from bridge.plan import Plan
+
+FIXTURES = Path(__file__).parent / "fixtures"
+CASES = [pytest.param(case, id=str(case)) for case in cases(FIXTURES)]
+
+
+def expected(case: Case) -> dict[str, Any]:
+    return tomllib.loads((case.folder / "expected.toml").read_text())
+
+
+def look_up(document: Mapping[str, Any], dotted: str) -> Any:
+    if dotted == "Products":
+        return [product["ProductPrice"] for product in document.get("Products", [])]
+    value: Any = document
+    for name in dotted.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def same(wanted: Any, found: Any) -> bool:
+    """Amounts are equal as decimals, moments as moments."""
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list)
+            and len(wanted) == len(found)
+            and all(same(*pair) for pair in zip(wanted, found, strict=True))
+        )
+    if isinstance(found, Decimal):
+        return Decimal(str(wanted)) == found
+    if (
+        isinstance(wanted, str)
+        and isinstance(found, str)
+        and wanted.endswith("Z")
+        and "T" in wanted
+    ):
+        return datetime.fromisoformat(wanted) == datetime.fromisoformat(found)
+    return bool(wanted == found)
+
+
+def status(planned: Plan) -> str:
+    if planned.dead or any(one.state == "refused" for one in planned.deliveries):
+        return "unmappable"
+    return "mapped" if planned.event else "ignored"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_fixture_is_what_was_worked_out_by_hand(case: Case, loaded: Loaded) -> None:
+    wanted = expected(case)
+    if wanted["status"] == "handshake":
+        where = route(case.platform, loaded.checked, case.overrides)
+        told = shake_hands(case.request, where)
+        assert told is not None
+        assert told.status_code == 200
+        return
+
+    planned = plan_of(case, loaded.checked)
+
+    assert wanted["status"] == status(planned), planned.problem or planned.problems
+    assert wanted.get("reason_contains", "") in (planned.problem or "")
+    if wanted["status"] != "mapped":
+        return
+    assert planned.event is not None
+    assert wanted["event_type"] == planned.event.event.type
+    for endpoint in loaded.checked.destinations:
+        if endpoint not in wanted:
+            assert endpoint not in planned.payloads
+            continue
+        document = planned.payloads[endpoint].document
+        for dotted, value in wanted[endpoint].items():
+            found = look_up(document, dotted)
+            assert same(value, found), f"{endpoint} {dotted}: {found!r}, by hand {value!r}"
+    assert set(wanted.get("skipped", [])) == set(loaded.checked.destinations) - set(
+        planned.payloads
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_fixture_is_what_a_person_approved(case: Case, loaded: Loaded, accept: bool) -> None:
+    made = goldens(plan_of(case, loaded.checked))
+    if accept:
+        for path in case.folder.glob("*.json"):
+            if path.name != "resource.json":
+                path.unlink()
+        for name, text in made.items():
+            (case.folder / name).write_text(text, encoding="utf-8")
+
+    assert different(case, made) == []

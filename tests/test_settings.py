@@ -1,0 +1,74 @@
+"""One field is one variable is one description; every mistake is named at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import SettingsError
+from bridge.settings import Settings, read_settings, read_variables
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_defaults_need_nothing() -> None:
+    settings = read_settings({})
+
+    assert settings.journal == "sqlite:///journal.db"
+    assert settings.port == 8080
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    environ = {"BRIDGE_PORT": "many", "BRIDGE_JURNAL": "x", "BRIDGE_WORKERS": "0", "OTHER": "y"}
+
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ)
+
+    told = "\n".join(caught.value.problems)
+    assert "BRIDGE_JURNAL: there is no such setting; did you mean 'BRIDGE_JOURNAL'?" in told
+    assert "BRIDGE_PORT: " in told
+    assert "BRIDGE_WORKERS: " in told
+    assert "OTHER" not in told
+
+
+def test_times_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"BRIDGE_GONE_AFTER: .* at least 150"):
+        read_settings({"BRIDGE_REQUEST_TIMEOUT": "120"})
+
+
+def test_a_wrong_value_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"BRIDGE_PORT": "s3cret"})
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("BRIDGE_PORT=1111\nBRIDGE_HOST=10.0.0.1\n")
+    monkeypatch.setenv("BRIDGE_PORT", "2222")
+
+    settings = read_settings(env_file=str(file))
+
+    assert (settings.port, settings.host) == (2222, "10.0.0.1")
+
+
+def test_every_missing_secret_is_named() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_variables(["A_SECRET", "B_SECRET", "C_SECRET"], {"B_SECRET": "x", "C_SECRET": " "})
+
+    assert [one.partition(":")[0] for one in caught.value.problems] == ["A_SECRET", "C_SECRET"]
+
+
+def test_secrets_do_not_show() -> None:
+    settings = read_settings({"BRIDGE_TOKEN_SECRETS": "s3cret"})
+
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_every_setting_is_described(name: str) -> None:
+    assert Settings.model_fields[name].description
