@@ -258,7 +258,7 @@ def docs(
     write: Annotated[bool, typer.Option("--write", help="Write the files anew.")] = False,
 ) -> None:
     """Compare the generated parts of the documentation with the code.  Exit 0 or 2."""
-    from bridge.docs import outdated, write_all
+    from bridge.pages import outdated, write_all
 
     if write:
         for path in write_all(Path.cwd()):

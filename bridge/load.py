@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,15 @@ def _shown(path: Path) -> str:
         return path.as_posix()
 
 
+def _line_of(error: Exception, path: Path) -> int:
+    """The line of the file that an error came from."""
+    if isinstance(error, SyntaxError):
+        return error.lineno or 1
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_code.co_filename == str(path)]
+    return lines[-1] if lines else 1
+
+
 def _own_functions(path: Path) -> tuple[Mapping[str, Function], tuple[Problem, ...]]:
     if not path.exists():
         return {}, ()
@@ -150,7 +160,7 @@ def _own_functions(path: Path) -> tuple[Mapping[str, Function], tuple[Problem, .
         spec.loader.exec_module(module)
         own = read_functions(vars(module))
     except Exception as error:  # noqa: BLE001 - an operator's file may fail in any way
-        return {}, (Problem(shown, getattr(error, "lineno", None) or 1, 1, f"{error}"),)
+        return {}, (Problem(shown, _line_of(error, path), 1, f"{type(error).__name__}: {error}"),)
     problems = tuple(
         Problem(shown, 1, 1, f"'{name}' is a function of the bridge: choose another name")
         for name in own

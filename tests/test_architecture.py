@@ -13,7 +13,7 @@ MODULES = sorted(HOUSE.rglob("*.py"))
 
 #: From the outside in.  A module imports rooms of its own row and of rows below it.
 ROWS = [
-    {"app", "cli", "demo", "docs", "dry", "entries", "explain", "send", "sandbox"},
+    {"app", "cli", "demo", "docs", "dry", "entries", "explain", "pages", "send", "sandbox"},
     {"receive", "pipeline", "park", "deliver", "plan", "fixtures", "load", "engines", "logs"},
     {"hydrate", "forward", "flights", "journal", "jwks", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},

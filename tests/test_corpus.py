@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 from bridge.destinations.endpoint import encode
-from bridge.fixtures import ARRIVED, read_headers, route
+from bridge.fixtures import ARRIVED, Case, cases, plan_of, read_headers, route
 from bridge.load import Loaded
 from bridge.plan import Plan, plan
 from bridge.types import InboundRequest
 from bridge.verify import Proofs, restore, verify
 from tests.real import CAPTURED, CORPUS, SHARED, needs
 
+FIXTURES = Path(__file__).parent / "fixtures"
 PLATFORMS = ("shopify", "woocommerce", "saleor")
 TOPIC_HEADERS = {
     "shopify": "x-shopify-topic",
@@ -72,6 +74,7 @@ def planned(platform: str, headers: Mapping[str, str], body: bytes, loaded: Load
     return plan(restore(request, "real"), where, {})
 
 
+@cache
 def contract() -> Mapping[str, Draft202012Validator]:
     document = yaml.safe_load((SHARED / "destinations" / "bonifiq.openapi.yaml").read_text())
     names = {
@@ -138,6 +141,12 @@ def test_real_totals_are_right(name: str, topic: str, total: str, loaded: Loaded
     found = planned(platform, headers, webhook_body(path), loaded)
 
     assert Decimal(total) == found.payloads["bonifiq.order"].document["OrderTotal"]
+
+
+@needs(SHARED)
+@pytest.mark.parametrize("case", list(cases(FIXTURES)), ids=str)
+def test_what_a_fixture_becomes_keeps_the_contract(case: Case, loaded: Loaded) -> None:
+    assert_sound(plan_of(case, loaded.checked))
 
 
 def deliveries() -> list[Any]:

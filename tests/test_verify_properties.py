@@ -288,7 +288,10 @@ holes = st.one_of(
 )
 
 
-@given(found=st.lists(holes, min_size=1), literal=st.text(st.characters(exclude_characters="{}")))
+@given(
+    found=st.lists(holes, min_size=1),
+    literal=st.text(st.characters(codec="utf-8", exclude_characters="{}")),
+)
 def test_a_template_is_read_as_it_was_written(found, literal):
     text = "".join(f"{literal}{{{hole}}}" for hole, _ in found)
     wanted = [part for _, hole in found for part in (literal.encode(), hole) if part]

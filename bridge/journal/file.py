@@ -89,6 +89,8 @@ def _create(path: Path) -> None:
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(new, isolation_level=None)) as db:
+        # Synced once, when it is complete.
+        db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute(f"PRAGMA application_id = {_OURS}")
         db.execute("BEGIN")
@@ -100,12 +102,17 @@ def _create(path: Path) -> None:
         )
         db.execute("COMMIT")
         db.execute("PRAGMA journal_mode = WAL")
+    _fsync(new)
     new.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _fsync(path.parent)
+
+
+def _fsync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(file)
     finally:
-        os.close(folder)
+        os.close(file)
 
 
 def _schema() -> list[str]:

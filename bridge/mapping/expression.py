@@ -166,16 +166,19 @@ def spell(path: Path) -> str:
     for step in path.steps:
         match step:
             case Named():
-                plain = _STEP_NAME.fullmatch(step.name)
-                out += f".{step.name}" if plain else f".'{step.name}'"
+                out += f".{_spell_name(step.name)}"
             case Indexed():
                 out += f"[{step.index}]"
             case Every():
                 out += "[*]"
             case Selected():
                 sign = "=" if step.equal else "!="
-                out += f"[{step.name}{sign}{spell_value(step.value)}]"
+                out += f"[{_spell_name(step.name)}{sign}{spell_value(step.value)}]"
     return out
+
+
+def _spell_name(name: str) -> str:
+    return name if _STEP_NAME.fullmatch(name) else f"'{name}'"
 
 
 def spell_value(value: Value) -> str:

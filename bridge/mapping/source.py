@@ -100,6 +100,8 @@ class Source:
     order_customer: Branch | None
     customer: Branch | None
     reads: tuple[tuple[Path, Place], ...]  #: every path in the file
+    name: str = ""  #: as people write it
+    rests_on: str = ""  #: what the file was tried on
 
     @property
     def headers(self) -> frozenset[str]:

@@ -36,7 +36,7 @@ from bridge.mapping.text import Text, compile_free, compile_text, compile_url
 from bridge.types import Problem
 
 _TOP = (
-    "platform", "settings", "verify", "handshake", "webhook", "answer", "fetch", "topics", "when",
+    "platform", "name", "rests_on", "settings", "verify", "handshake", "webhook", "answer", "fetch", "topics", "when",
     "order", "customer",
 )  # fmt: skip
 _WEBHOOK = ("topic", "key", "tenant", "occurred_at", "parse")
@@ -45,6 +45,8 @@ _HANDSHAKE = ("when", "answer", "method")
 _FETCH = (
     "name", "url", "method", "headers", "json", "form", "topics", "when", "optional", "keep",
 )  # fmt: skip
+#: What a file may rest on, best first; the support matrix says it.
+EVIDENCE = ("real deliveries", "real payloads", "vendor's documents", "third-party code")
 _FETCH_METHODS = ("GET", "POST")
 _HANDSHAKE_METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 _FETCHED = frozenset({dict, list})
@@ -123,6 +125,9 @@ def read_source(
     file = _File(table, functions, problems, rules, spaces)
     known_keys(table, _TOP, "a source file", problems)
     platform = text(table, "platform", problems, required=True)
+    rests_on = text(table, "rests_on", problems) or ""
+    if rests_on and rests_on not in EVIDENCE:
+        wrong_at(table, "rests_on", f"wanted one of {', '.join(EVIDENCE)}", problems)
     webhook = file.section("webhook", wanted="it says where a webhook has its `topic`")
     known_keys(webhook, _WEBHOOK, "[webhook]", problems)
     fetches, fetched = _fetches(file)
@@ -150,6 +155,8 @@ def read_source(
         order_customer=order_customer,
         customer=_branch(file, "customer", Customer, late),
         reads=tuple((path, one.place) for one in file.seen for path in one.paths),
+        name=text(table, "name", problems) or platform or "",
+        rests_on=rests_on,
     )
     _check_types(file, source)
     _check_fetched(file, source)

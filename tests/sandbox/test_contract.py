@@ -63,6 +63,10 @@ def without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in names}
 
 
+def each(body: Mapping[str, Any], field: str, *values: Any) -> list[dict[str, Any]]:
+    return [{**body, field: value} for value in values]
+
+
 def bought(**product: Any) -> dict[str, Any]:
     return {**ORDER, "Products": [product]}
 
@@ -105,13 +109,11 @@ REFUSED: dict[str, list[Any]] = {
         None,
         "text",
         without(CUSTOMER, "OriginalId"),
-        *({**CUSTOMER, "OriginalId": wrong} for wrong in ("", None, 5)),
-        *({**CUSTOMER, "Name": wrong} for wrong in (None, 5, [])),
-        *({**CUSTOMER, "IsEnrolled": wrong} for wrong in (None, "true", 1)),
-        *(
-            {**CUSTOMER, "BirthdayDate": wrong}
-            for wrong in ("1990-02-03", "2023-02-29T00:00:00Z", "2023-01-01T24:00:00Z", "", 5)
-        ),
+        *each(CUSTOMER, "OriginalId", "", None, 5),
+        *each(CUSTOMER, "Name", None, 5, []),
+        *each(CUSTOMER, "IsEnrolled", None, "true", 1),
+        *each(CUSTOMER, "BirthdayDate", "1990-02-03", "2023-02-29T00:00:00Z", "", 5),
+        *each(CUSTOMER, "EnrolledDate", "2023-01-01T24:00:00Z", "2023-01-01 12:00:00Z"),
         {**CUSTOMER, "SignupDate": "2026-01-05T10:00:00"},
         {**CUSTOMER, "originalId": "x"},
         {**CUSTOMER, "PublicId": "x"},

@@ -1,0 +1,75 @@
+"""Keep the generated parts of the documentation equal to the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from bridge.docs import event_table, functions_table, rewrite
+from bridge.load import load, strict
+from bridge.mapping.source import EVENT_TYPES, Source
+from bridge.settings import env_example
+
+#: What the example of connections.toml names, and what it is.
+EXAMPLE_VARIABLES: Mapping[str, tuple[str, str]] = {
+    "MY_SHOP_WEBHOOK_SECRET": ("The secret that the shop signs its webhooks with.", ""),
+    "MY_SHOP_BONIFIQ_TOKEN": ("BonifiQ's admin panel, API Keys: the API Token.", ""),
+    "MY_SHOP_BONIFIQ_KEY": ("BonifiQ's admin panel, API Keys: the API Key.", ""),
+}
+
+
+def support_matrix(sources: Mapping[str, Source]) -> str:
+    """Write a row per platform: what its file maps, how it is proven, and what it rests on."""
+    heads = [one.replace("_", " ") for one in EVENT_TYPES]
+    rows = [
+        f"| platform | {' | '.join(heads)} | proven by | repeats | answer within | rests on |",
+        f"|---|{'---|' * (len(heads) + 4)}",
+    ]
+    for name in sorted(sources):
+        source = sources[name]
+        mapped = {one for types in source.topics.values() for one in types}
+        marks = " | ".join("yes" if one in mapped else "-" for one in EVENT_TYPES)
+        engines = ", ".join(source.verify)
+        rows.append(
+            f"| [{source.name}]({source.file}) | {marks} | {engines} | {_repeats(source)} "
+            f"| {source.answer.within:g} s | {source.rests_on or '-'} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _repeats(source: Source) -> str:
+    if not source.answer.retries:
+        return "never"
+    minutes = source.answer.retry_window / 60
+    return f"for {minutes / 60:.0f} h" if minutes >= 120 else f"for {minutes:.0f} min"
+
+
+def pages(root: Path) -> Iterator[tuple[Path, str]]:
+    """
+    Give every page that has generated parts, as it should be.
+
+    Args:
+        root: The repository.
+    """
+    sources = strict(load(root / "mappings")).checked.sources
+    readme = root / "README.md"
+    yield readme, rewrite(readme.read_text(), "matrix", support_matrix(sources))
+    guide = root / "mappings" / "README.md"
+    text = rewrite(guide.read_text(), "event", event_table())
+    yield guide, rewrite(text, "functions", functions_table())
+    yield root / ".env.example", env_example(EXAMPLE_VARIABLES)
+
+
+def outdated(root: Path) -> list[Path]:
+    """Name the pages that are not what the code says."""
+    return [path for path, text in pages(root) if not path.exists() or path.read_text() != text]
+
+
+def write_all(root: Path) -> list[Path]:
+    """Write the pages that are outdated, and name them."""
+    written = []
+    for path, text in pages(root):
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            written.append(path)
+    return written

@@ -1,0 +1,261 @@
+"""The command line keeps its contract: forms, words and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import simplejson
+from typer.testing import CliRunner
+
+from bridge.cli import app
+from bridge.errors import ConfigError
+from bridge.fixtures import ARRIVED
+from bridge.load import Loaded
+from bridge.send import prepare
+from bridge.settings import read_settings
+from bridge.types import InboundRequest
+from bridge.verify import Proofs, verify
+from tests.conftest import ROOT
+
+FIXTURES = ROOT / "tests" / "fixtures"
+BODY = str(FIXTURES / "shopify" / "order_paid" / "request.body")
+PAID = ["map", "--source", "shopify", "--topic", "orders/paid"]
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def printed(*arguments: str) -> Any:
+    return simplejson.loads(run(*arguments).stdout, use_decimal=True)
+
+
+@pytest.fixture(autouse=True)
+def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_map_prints_one_object_with_the_event_and_every_payload() -> None:
+    told = printed(*PAID, BODY)
+
+    assert run(*PAID, BODY).exit_code == 0
+    assert told["status"] == "mapped"
+    assert told["event"]["type"] == "order_paid"
+    assert str(told["event"]["order"]["paid"]) == "196.20"
+    assert list(told["payloads"]) == ["bonifiq.order"]
+    assert str(told["payloads"]["bonifiq.order"]["OrderTotal"]) == "196.20"
+
+
+def test_map_tells_every_line_of_what_cannot_be_mapped(tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    body.write_text('{"id": 1, "financial_status": "paid", "total_price": "12,50"}')
+
+    result = run(*PAID, str(body))
+    told = json.loads(result.stdout)
+
+    assert result.exit_code == 3
+    assert told["status"] == "unmappable"
+    total = next(one for one in told["errors"] if one["field"] == "order.total")
+    assert total["file"] == "mappings/sources/shopify.toml"
+    assert total["line"] > 1
+    assert "12,50" not in result.stdout
+
+
+def test_map_says_why_a_body_is_ignored() -> None:
+    pending = str(FIXTURES / "shopify" / "pending_not_paid" / "request.body")
+
+    result = run(*PAID, pending)
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["status"] == "ignored"
+    assert "financial_status" in json.loads(result.stdout)["reason"]
+
+
+def test_map_takes_settings_of_sources_and_endpoints() -> None:
+    ids = printed(*PAID, "--setting", "customer_key=id", BODY)
+    waiting = printed(*PAID, "--setting", "complete_on=completed_at", BODY)
+
+    assert ids["payloads"]["bonifiq.order"]["Customer"]["OriginalId"] == "8100000000011"
+    assert waiting["payloads"] == {}
+    assert "complete_on" in waiting["skipped"]["bonifiq.order"]
+
+
+def test_map_takes_what_a_fetch_would_answer(tmp_path: Path) -> None:
+    sale = {
+        "kind": "SALE",
+        "status": "SUCCESS",
+        "gateway": "gift_card",
+        "amountSet": {"shopMoney": {"amount": "96.20"}},
+    }
+    file = tmp_path / "extra.json"
+    file.write_text(json.dumps({"data": {"order": {"transactions": [sale]}}}))
+
+    for option in (str(file), f"extra={file}"):
+        told = printed(*PAID, "--resource", option, BODY)
+        assert str(told["payloads"]["bonifiq.order"]["OrderTotal"]) == "100.00"
+
+
+def test_map_takes_headers() -> None:
+    told = printed(*PAID, "--header", "X-Shopify-Event-Id=abc", BODY)
+
+    assert told["event"]["key"] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--setting", "customer_kye=id"], "did you mean 'customer_key'"),
+        (["--setting", "customer_key=phone"], "wanted one of email, id, document"),
+        (["--setting", "customer_key"], "wanted NAME=VALUE"),
+        (["--resource", "other=pyproject.toml"], "fetches no 'other'"),
+        (["--resource", "none.json"], "there is no file none.json"),
+    ],
+)
+def test_a_wrong_argument_is_told_with_what_was_wanted(options: list[str], told: str) -> None:
+    result = run(*PAID, *options, BODY)
+
+    assert isinstance(result.exception, ConfigError)
+    assert told in str(result.exception)
+
+
+def test_check_finds_nothing_in_what_is_shipped() -> None:
+    result = run("check", "--fixtures")
+
+    assert result.exit_code == 0, result.stdout
+
+
+def test_check_tells_every_mistake_of_every_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings = copied(tmp_path)
+    source = mappings / "sources" / "shopify.toml"
+    source.write_text(source.read_text().replace("body.total_price", "body.total_price | decimel"))
+    target = mappings / "destinations" / "bonifiq_order.toml"
+    target.write_text(target.read_text().replace("order.coupon", "order.cupon"))
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(mappings))
+
+    result = run("check")
+
+    assert result.exit_code == 2
+    assert "did you mean 'decimal'?" in result.stdout
+    assert "did you mean 'coupon'?" in result.stdout
+    assert "2 problems" in result.stdout
+
+
+def test_check_names_the_secrets_that_are_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(with_store(tmp_path)))
+
+    result = run("check")
+
+    assert result.exit_code == 2
+    assert "SHOP_SECRET: " in result.stdout
+    assert "SHOP_KEY: " in result.stdout
+
+
+def test_check_finds_a_path_that_no_fixture_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings = copied(tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "fixtures").symlink_to(FIXTURES)
+    source = mappings / "sources" / "shopify.toml"
+    source.write_text(source.read_text().replace("body.location_id", "body.locatoin_id"))
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(mappings))
+
+    result = run("check", "--fixtures")
+
+    assert result.exit_code == 2
+    assert "no 'locatoin_id' under body" in result.stdout
+    assert "did you mean 'location_id'?" in result.stdout
+
+
+def test_an_operators_own_function_is_checked_and_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings = copied(tmp_path)
+    (mappings / "functions.py").write_text(
+        "from bridge.mapping.functions import Example, function\n"
+        "@function(Example('#1001', returns='1001'))\n"
+        "def bare(number: str) -> str:\n"
+        "    'Take the mark off a number.'\n"
+        "    return number.removeprefix('#')\n"
+    )
+    source = mappings / "sources" / "shopify.toml"
+    source.write_text(source.read_text().replace('"body.name"', '"body.name | bare"'))
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(mappings))
+
+    assert run("check").exit_code == 0
+    assert printed(*PAID, BODY)["event"]["order"]["number"] == "1001"
+
+    functions = mappings / "functions.py"
+    functions.write_text(functions.read_text().replace("returns='1001'", "returns='1002'"))
+
+    wrong = run("check")
+    assert wrong.exit_code == 2
+    assert "function 'bare'" in wrong.stdout
+
+
+def test_explain_follows_a_field_back_to_the_body() -> None:
+    told = run("explain", str(FIXTURES / "shopify" / "order_paid")).stdout
+
+    assert "OrderTotal = 196.20" in told
+    assert "mappings/destinations/bonifiq_order.toml:" in told
+    assert "Products[1].ProductPrice = 98.10" in told
+    assert "body.customer.email  ->  'ana.exemplo@example.com'" in told
+
+
+def test_send_signs_as_the_platform_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Loaded
+) -> None:
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(with_store(tmp_path)))
+    monkeypatch.setenv("SHOP_SECRET", "s3cret")
+    body = Path(BODY).read_bytes()
+
+    first = prepare(read_settings(), "shop", "orders/paid", body, {}, None)
+    again = prepare(read_settings(), "shop", "orders/paid", body, {}, None)
+    other = prepare(read_settings(), "shop", "orders/updated", body, {}, None)
+
+    assert first.url == "http://127.0.0.1:8080/webhooks/shop"
+    assert first.headers["x-shopify-topic"] == "orders/paid"
+    assert first.headers["x-shopify-shop-domain"] == "shop.example"
+    assert first.headers["x-shopify-event-id"] == again.headers["x-shopify-event-id"]
+    assert first.headers["x-shopify-event-id"] != other.headers["x-shopify-event-id"]
+    scheme = loaded.checked.sources["shopify"].verify["hmac"].engine.scheme
+    request = InboundRequest("shop", "POST", first.headers, {}, body, ARRIVED)
+    assert verify(request, scheme, Proofs(secrets=("s3cret",)), now=ARRIVED)
+
+
+def test_send_to_a_store_that_is_not_there_names_those_that_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(with_store(tmp_path)))
+
+    with pytest.raises(ConfigError, match="did you mean 'shop'"):
+        prepare(read_settings(), "shopp", "orders/paid", b"{}", {}, None)
+
+
+def copied(folder: Path) -> Path:
+    mappings = folder / "mappings"
+    for name in ("sources", "destinations"):
+        (mappings / name).mkdir(parents=True)
+        for file in (ROOT / "mappings" / name).glob("*.toml"):
+            (mappings / name / file.name).write_text(file.read_text())
+    return mappings
+
+
+def with_store(folder: Path) -> Path:
+    mappings = copied(folder)
+    (mappings / "connections.toml").write_text("""
+[stores.shop]
+source  = "shopify"
+tenant  = "shop.example"
+secrets = ["SHOP_SECRET"]
+[stores.shop.endpoints."bonifiq.order"]
+credentials = { user = "SHOP_TOKEN", password = "SHOP_KEY" }
+""")
+    return mappings
