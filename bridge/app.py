@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
 from bridge.deliver import Rooms
-from bridge.errors import JournalUnavailable
+from bridge.errors import JournalUnavailable, SettingsError
 from bridge.flights import Flights
 from bridge.forward import attempt
 from bridge.hydrate import Kept, fetch_all
@@ -41,6 +41,9 @@ from bridge.verify import KeyUnknown, Proofs, verify
 log = structlog.get_logger()
 
 _clock = time.monotonic
+#: Of the time that a stop may take, this part is for webhooks that wait for their answer; the
+#: rest is for flights whose webhook has been answered.
+WEBHOOKS_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ def configure(settings: Settings) -> Configured:
     names = (name for store in stores.values() for name in store.variables)
     variables = read_variables(names)
     tokens = tuple(settings.token_secrets.get_secret_value().split())
+    unproven = [name for name, store in stores.items() if store.verify == "url_token"]
+    if unproven and not tokens:
+        raise SettingsError(
+            [f"BRIDGE_TOKEN_SECRETS: not set, and the platform of '{unproven[0]}' signs nothing"]
+        )
     return Configured(
         settings,
         routes(loaded, variables),
@@ -134,7 +142,7 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
         finally:
             stop.set()
             await parking
-            await rooms.flights.drain(max(settings.stop_after - settings.quiet, 1.0))
+            await rooms.flights.drain(settings.stop_after * (1 - WEBHOOKS_SHARE))
             await journal.close()
             log.info("stopped")
 

@@ -41,7 +41,7 @@ def serve(
     """Run the server."""
     import uvicorn
 
-    from bridge.app import configure
+    from bridge.app import WEBHOOKS_SHARE, configure
     from bridge.settings import read_settings
 
     settings = read_settings()
@@ -60,7 +60,7 @@ def serve(
         access_log=False,
         server_header=False,
         forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=int(settings.stop_after),
+        timeout_graceful_shutdown=int(settings.stop_after * WEBHOOKS_SHARE),
         timeout_keep_alive=75,
     )
 

@@ -151,7 +151,7 @@ async def _call(
         raise FetchFailed(f"{name}: the answer is longer than 8 MiB", transient=False)
     try:
         return json.loads(response.content, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         raise FetchFailed(f"{name}: the answer is no JSON", transient=True) from None
 
 

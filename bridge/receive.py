@@ -17,6 +17,9 @@ from bridge.types import Answer, InboundRequest
 
 log = structlog.get_logger()
 
+#: Whoever cannot prove who they are learns nothing of how; the log says why.
+_UNPROVEN = Answer(401, "refused", reason="the signature is not accepted")
+
 #: Takes the webhook and when its first byte came.
 Process = Callable[[InboundRequest, float], Awaitable[Answer]]
 
@@ -62,7 +65,7 @@ def endpoint(
             reason=told.reason,
             took_seconds=round(clock() - started, 4),
         )
-        return respond(told)
+        return respond(told if told.status_code != 401 else _UNPROVEN)
 
     return receive
 

@@ -99,6 +99,13 @@ async def test_a_refused_request_is_told_with_its_status(error: RequestError, st
     assert (await Edge(error).post()).status_code == status
 
 
+async def test_who_is_not_proven_learns_nothing_of_how() -> None:
+    response = await Edge(SignatureMismatch("matches none of 2 secrets")).post()
+
+    assert response.status_code == 401
+    assert "2" not in response.text
+
+
 async def test_no_exception_reaches_the_client() -> None:
     response = await Edge(RuntimeError("ana@example.com at line 3")).post()
 

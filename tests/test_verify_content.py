@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.verify import NotAContent, covers_body, parse_content, parse_timestamp
-from bridge.verify.content import JsonPath
+from bridge.verify.content import JsonPath, Whole
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,10 @@ def test_a_name_with_other_characters_stands_in_quotes():
     assert (JsonPath(("odd name", "id")),) == parse_content("{body.'odd name'.id}")
 
 
+def test_what_stands_between_the_holes_is_kept_with_its_blanks():
+    assert (b" v0: ", Whole.RAW, b"\n") == parse_content(" v0: {raw}\n")
+
+
 def test_without_a_template_the_body_is_signed():
     assert covers_body(None) is True
 
@@ -42,6 +46,7 @@ def test_without_a_template_the_body_is_signed():
         ("{raw}{}", 6, "found ''"),
         ("{r aw}", 1, "found 'r aw'"),
         ("{body}", 1, "found 'body'"),
+        ("{header.x-ts y}{raw}", 1, "found 'header.x-ts y'"),
         ("{body.id | base64}", 1, "no function may stand"),
         ("{header.a.b}{raw}", 1, "header takes one name, found 2"),
         ("{header.X-Ts}{raw}", 1, "lower case, found 'X-Ts'"),
@@ -61,6 +66,7 @@ def test_a_wrong_template_is_refused_with_its_column(text, column, message):
     [
         ("{header.x-ts}", "wanted header.NAME"),
         ("raw", "wanted header.NAME"),
+        ("header.x-ts y", "wanted header.NAME"),
         ("header.x-ts | us", "in s or ms, not in 'us'"),
         ("", "wanted header.NAME"),
     ],

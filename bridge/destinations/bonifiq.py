@@ -205,7 +205,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (until - now).total_seconds())
 
 
-def _order_or_customer_id(document: Mapping[str, Any]) -> str:
+def _original_id(document: Mapping[str, Any]) -> str:
     return str(document["OriginalId"])
 
 
@@ -220,7 +220,7 @@ CUSTOMER = Endpoint(
     model=CustomerRequest,
     base_url=BASE_URL,
     credentials=("user", "password"),
-    identity=_order_or_customer_id,
+    identity=_original_id,
     personal=True,
     write=partial(_write, "/v1/pvt/Customer/upsert"),
     judge=partial(_judge, answer=Answer[CustomerResult]),
@@ -233,7 +233,7 @@ ORDER = Endpoint(
     model=OrderRequest,
     base_url=BASE_URL,
     credentials=("user", "password"),
-    identity=_order_or_customer_id,
+    identity=_original_id,
     personal=False,
     write=partial(_write, "/v1/pvt/Order"),
     judge=partial(_judge, answer=Answer[OrderResult]),

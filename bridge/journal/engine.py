@@ -33,10 +33,17 @@ class Engine:
         secret: The journal's own.
         wait: Seconds to wait for other processes, and again for other programs.
         clock: Seconds since 1970.
+        monotonic: Seconds.
     """
 
     def __init__(
-        self, path: Path, secret: bytes, *, wait: float, clock: Callable[[], float]
+        self,
+        path: Path,
+        secret: bytes,
+        *,
+        wait: float,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self.closed = False
         with ExitStack() as stack:
@@ -55,6 +62,7 @@ class Engine:
                 turns,
                 wait=wait,
                 clock=clock,
+                monotonic=monotonic,
                 wrote=checkpoints.wrote,
             )
             stack.callback(self._writer.stop)

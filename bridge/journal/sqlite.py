@@ -105,7 +105,7 @@ class SqliteJournal:
         monotonic: Callable[[], float],
         wait: float,
     ) -> None:
-        self._engine = Engine(path, secret, wait=wait, clock=clock)
+        self._engine = Engine(path, secret, wait=wait, clock=clock, monotonic=monotonic)
         self._folder = workers_folder(path)
         self._patience = patience
         self._clock = clock

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,6 +51,7 @@ class Writer:
         turns: Makes this process and others take turns.
         wait: Seconds to wait for a turn.
         clock: Seconds since 1970.
+        monotonic: Seconds, to tell how long the first in the queue has waited.
         wrote: Called after each commit with the number of items in it.
     """
 
@@ -62,6 +62,7 @@ class Writer:
         *,
         wait: float,
         clock: Callable[[], float],
+        monotonic: Callable[[], float],
         wrote: Callable[[int], None],
     ) -> None:
         self._tx = transaction
@@ -69,6 +70,7 @@ class Writer:
         self._turns = turns
         self._wait = wait
         self._clock = clock
+        self._monotonic = monotonic
         self._wrote = wrote
         self._synchronous = ""
         self._queue: deque[_Item] = deque()
@@ -91,7 +93,7 @@ class Writer:
             JournalUnavailable: The writer is closed, or cannot keep up.
         """
         loop = asyncio.get_running_loop()
-        item = _Item(work, sync, loop, loop.create_future(), time.monotonic())
+        item = _Item(work, sync, loop, loop.create_future(), self._monotonic())
         with self._gathered:
             if self._closing:
                 raise JournalUnavailable("the journal is closed")

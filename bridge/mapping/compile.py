@@ -161,6 +161,8 @@ class _Checker:
         else:
             run, kind = self.value(part.operand)
             predicate = False
+            if _blank(part.operand):
+                self.wrong("blank text is nothing; there is no literal for nothing", part.column)
         for call in part.calls:
             run, kind, predicate = self.call(run, kind, call)
             if call.name == "field":
@@ -171,8 +173,6 @@ class _Checker:
         if isinstance(part, Path):
             return self.path(part)
         value: Any = part.value
-        if isinstance(value, str) and not value.strip():
-            self.wrong("blank text is nothing; there is no literal for nothing", part.column)
         return (lambda scope: value), frozenset({type(value)})  # noqa: ARG005
 
     def call(self, inner: Run, given: Kind, call: Call) -> tuple[Run, Kind, bool]:
@@ -188,11 +188,28 @@ class _Checker:
                 call.column,
             )
         arguments = self.arguments(function, call)
+        if function.predicate:
+            self.compared(given, call)
         return apply(function, inner, arguments), function.returns, function.predicate
+
+    def compared(self, given: Kind, call: Call) -> None:
+        """Refuse comparisons whose answer never depends on the webhook."""
+        for argument in call.arguments:
+            if _blank(argument):
+                self.wrong("blank text is nothing: ask `present` or `absent`", argument.column)
+            kind = self.quiet().value(argument)[1]
+            if call.name not in ("is", "is_not") or kinds.fits(kind, LIST):
+                continue
+            if not kinds.fits(kind | NUMBER if kind & NUMBER else kind, given):
+                self.wrong(
+                    f"{call.name} compares {kinds.name(given)} with {kinds.name(kind)}: they are "
+                    "never equal",
+                    argument.column,
+                )
 
     def arguments(self, function: Function, call: Call) -> tuple[tuple[Run, Parameter], ...]:
         parameters = list(function.parameters)
-        least = sum(one.required for one in parameters)
+        least = sum(one.required or one.repeated for one in parameters)
         repeated = bool(parameters) and parameters[-1].repeated
         most = None if repeated else len(parameters)
         count = len(call.arguments)
@@ -254,6 +271,8 @@ class _Checker:
         for step in part.steps:
             if isinstance(step, Selected):
                 self.value(step.value)
+                if _blank(step.value):
+                    self.wrong("blank text is nothing, which equals nothing", step.value.column)
         space = self.compiler.names.get(part.root)
         if space is None:
             known = sorted(self.compiler.names)
@@ -331,6 +350,11 @@ class _Checker:
             self.wrong(f"'{step.name}' is not {space.about}{close}", step.column)
             return ANY
         return space.names[step.name] if len(part.steps) == 1 else ANY
+
+
+def _blank(value: Value) -> bool:
+    """Whether it is a text of nothing but white space, written in the file."""
+    return isinstance(value, Literal) and isinstance(value.value, str) and not value.value.strip()
 
 
 def apply(function: Function, inner: Run, arguments: tuple[tuple[Run, Parameter], ...]) -> Run:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from bridge.destinations import ENDPOINTS
 from bridge.destinations.bonifiq import AFFILIATE, CUSTOMER, ORDER
+from bridge.destinations.bonifiq_models import Category, Metadata, NamedReference, Product
 from bridge.destinations.endpoint import Account, Endpoint, document, fingerprint
 from bridge.types import Reply
 
@@ -260,11 +261,11 @@ class TestList:
         assert endpoint.reference.startswith("https://developers.bonifiq.com.br/")
         assert endpoint.about.endswith(".")
 
-    @pytest.mark.parametrize("endpoint", ALL, ids=by_name)
-    def test_every_field_of_a_request_is_described(self, endpoint):
-        bare = [n for n, field in endpoint.model.model_fields.items() if not field.description]
-
-        assert bare == []
+    @pytest.mark.parametrize(
+        "model", [*(one.model for one in ALL), Product, Category, NamedReference, Metadata]
+    )
+    def test_every_field_of_a_request_is_described(self, model):
+        assert [n for n, field in model.model_fields.items() if not field.description] == []
 
 
 class TestRequest:

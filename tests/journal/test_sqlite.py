@@ -1,18 +1,651 @@
 """
 A journal in one SQLite file keeps every promise of a journal, and a few of its own.
+
+What is promised is on disk, what is not written is said so at once, and a file that is no
+journal is never mistaken for an empty one.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bridge.errors import JournalError, JournalUnavailable, JournalUnusable
+from bridge.journal import checkpoint, open_journal
+from bridge.journal.checkpoint import Checkpoints
+from bridge.journal.file import connect, workers_folder
+from bridge.journal.protocol import Filter, Journal, Opening
+from bridge.journal.sqlite import SqliteJournal
+from bridge.journal.turns import Turns
 from tests.journal.conformance import JournalConformance
+from tests.journal.given import (
+    Clocks,
+    World,
+    arrival,
+    deliver,
+    entries_of,
+    fly,
+    planned,
+    record,
+    state,
+)
 from tests.journal.sqlite_backend import SqliteBackend
+
+pytestmark = pytest.mark.anyio
+
+#: Seconds to wait for a lock that nobody will let go of.
+BRIEFLY = 0.02
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
 
 
 class TestSqliteJournal(JournalConformance):
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> SqliteBackend:
-        return SqliteBackend(tmp_path / "journal.db")
+    def backend(self, path: Path) -> SqliteBackend:
+        return SqliteBackend(path)
+
+
+@pytest.fixture
+async def world(path: Path) -> AsyncIterator[World]:
+    world = World(SqliteBackend(path, wait=BRIEFLY))
+    yield world
+    await world.close()
+
+
+@pytest.fixture
+async def journal(world: World) -> SqliteJournal:
+    opened = await world.worker()
+    assert isinstance(opened, SqliteJournal)
+    return opened
+
+
+async def unusable(path: Path) -> str:
+    """The message with which the journal at *path* is refused."""
+    with pytest.raises(JournalUnusable) as caught:
+        await open_journal(Opening(f"sqlite:///{path}"))
+    return str(caught.value)
+
+
+class TestFile:
+    async def test_a_path_may_be_relative_and_its_folders_may_be_missing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.chdir(tmp_path)
+
+        opened = await open_journal(Opening("sqlite:///var/lib/journal.db"))
+        await opened.close()
+
+        assert (tmp_path / "var" / "lib" / "journal.db").is_file()
+
+    async def test_only_its_owner_reads_it(self, journal: SqliteJournal, path: Path):
+        await deliver(journal, "e1", planned())
+
+        for name in ("journal.db", "journal.db-wal"):
+            assert stat.S_IMODE(path.with_name(name).stat().st_mode) == 0o600
+        assert stat.S_IMODE(workers_folder(path).stat().st_mode) == 0o700
+
+    async def test_what_was_written_is_there_the_next_time(self, world: World):
+        first = await world.worker()
+        entry = await deliver(first, "e1", planned("ana@example.com", at=20))
+        world.workers.remove(first)
+        await first.close()
+
+        again = await world.worker()
+
+        copy = await record(again, "e1", planned("ana@example.com", at=20))
+        assert copy.outcome.state == "delivered"
+        older = await record(again, "e0", planned("ana@example.com", at=10))
+        assert older.outcome.state == "stale"
+        assert (await again.show(entry)).copies == 1
+
+    async def test_a_closed_journal_is_one_file(self, world: World, path: Path):
+        opened = await world.worker()
+        await deliver(opened, "e1", planned())
+        await world.close()
+
+        assert sorted(one.name for one in path.parent.iterdir()) == [
+            "journal.db",
+            "journal.db.workers",
+        ]
+        assert [one.name for one in workers_folder(path).iterdir()] == ["turn"]
+
+    async def test_a_text_is_no_journal(self, path: Path):
+        path.write_text("a shopping list that is longer than the header of a database" * 20)
+        before = path.read_bytes()
+
+        assert f"{path} is no journal: it is not a SQLite database" in await unusable(path)
+        assert path.read_bytes() == before
+
+    async def test_another_programs_database_is_no_journal(self, path: Path):
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE meta (name, value)")
+
+        assert f"{path} is a database of something else" in await unusable(path)
+        assert not workers_folder(path).exists()
+
+    async def test_an_empty_file_is_no_journal(self, path: Path):
+        path.touch()
+
+        assert f"{path} is empty, which no journal ever is" in await unusable(path)
+
+    async def test_a_folder_is_no_journal(self, path: Path):
+        path.mkdir()
+
+        assert f"{path} is no file" in await unusable(path)
+
+    async def test_a_newer_journal_is_left_to_its_program(self, world: World, path: Path):
+        await world.worker()
+        await world.close()
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("UPDATE meta SET value = 2 WHERE name = 'schema'")
+
+        assert "has schema 2 and this program knows 1" in await unusable(path)
+
+    @pytest.mark.parametrize("harm", ["overwritten", "cut off", "without its secret"])
+    async def test_a_damaged_journal_is_refused_with_advice(
+        self, world: World, path: Path, harm: str
+    ):
+        opened = await world.worker()
+        for number in range(20):
+            await deliver(opened, f"e{number}", planned(str(number)))
+        await world.close()
+        if harm == "overwritten":
+            whole = path.read_bytes()
+            path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+        elif harm == "cut off":
+            os.truncate(path, path.stat().st_size // 2)
+        else:
+            with closing(sqlite3.connect(path, isolation_level=None)) as db:
+                db.execute("DELETE FROM meta WHERE name = 'secret'")
+
+        message = await unusable(path)
+
+        assert f"the journal {path} is damaged" in message
+        assert "restore a backup" in message
+
+    async def test_a_journal_that_was_moved_without_its_log_is_not_begun_anew(self, path: Path):
+        """SQLite would read the old log into the new file."""
+        path.with_name("journal.db-wal").write_bytes(b"what was not moved")
+
+        assert f"{path} is missing, but journal.db-wal is there" in await unusable(path)
+        assert not path.exists()
+
+    async def test_a_place_that_cannot_be_is_told(self, path: Path):
+        path.write_text("not a folder")
+
+        assert f"the journal {path / 'journal.db'} cannot be opened" in await unusable(
+            path / "journal.db"
+        )
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    async def test_a_file_that_may_only_be_read_is_told(self, world: World, path: Path):
+        await world.worker()
+        await world.close()
+        path.chmod(0o400)
+
+        assert f"the journal {path} cannot be written" in await unusable(path)
+
+    async def test_half_a_journal_is_never_found(self, path: Path):
+        """A process that dies while it creates one leaves another name behind."""
+        path.with_name("journal.db.new").write_bytes(b"half")
+
+        opened = await open_journal(Opening(f"sqlite:///{path}"))
+
+        assert await opened.entries(Filter()) == ()
+        await opened.close()
+
+    @pytest.mark.parametrize(
+        "url", ["postgresql://bridge:s3cret@db/bridge", "journal.db", "sqlite://x", "sqlite:///"]
+    )
+    async def test_other_addresses_are_refused_without_telling_a_password(self, url: str):
+        with pytest.raises(JournalUnusable, match="wanted sqlite:///") as caught:
+            await open_journal(Opening(url))
+
+        assert "s3cret" not in str(caught.value)
+
+    async def test_no_personal_data_is_in_an_index(self, journal: SqliteJournal, path: Path):
+        webhook = replace(
+            arrival("e1", planned("ana@example.com", personal=True), resource=""),
+            subject="ana@example.com",
+        )
+        await journal.receive(webhook, sync=False)
+        await record(journal, "e2", planned("bia@example.com"), resource="")
+
+        everything = path.read_bytes() + path.with_name("journal.db-wal").read_bytes()
+        assert b"shop/vendor.order" in everything
+        assert b"@example.com" not in everything
+
+
+def levels(journal: SqliteJournal) -> list[str]:
+    """Record with which level every later transaction is committed."""
+    db = journal._engine._writer._db
+    (current,) = db.execute("PRAGMA synchronous").fetchone()
+    level = {1: "NORMAL", 2: "FULL"}[current]
+    committed: list[str] = []
+
+    def trace(statement: str) -> None:
+        nonlocal level
+        if statement.startswith("PRAGMA synchronous = "):
+            level = statement.rpartition(" ")[2]
+        elif statement == "COMMIT":
+            committed.append(level)
+
+    db.set_trace_callback(trace)
+    return committed
+
+
+@contextmanager
+def stalled(journal: SqliteJournal):
+    """Keep the writer busy, so that what is asked for meanwhile is written in one batch."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(tx: object) -> None:
+        begun.set()
+        assert go_on.wait(5)
+
+    journal._engine._writer.submit(work, sync=False)
+    assert begun.wait(5)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+class TestSync:
+    """A 2xx waits for a commit that is on disk."""
+
+    async def test_who_asks_for_sync_is_committed_in_full(self, journal: SqliteJournal):
+        committed = levels(journal)
+
+        receipt = await journal.receive(arrival("e1", planned()), sync=False)
+        (flight,) = (standing.flight for standing in receipt.standings)
+        assert flight is not None
+        await journal.settle(flight, "delivered", sync=True)
+        await journal.receive(arrival("e2", planned(at=20)), sync=True)
+        await journal.take(flight.entry, "vendor.order")
+        await journal.replay(flight.entry, [])
+        await journal.beat()
+
+        assert committed == ["NORMAL", "FULL", "FULL", "NORMAL", "FULL", "NORMAL"]
+
+    async def test_sync_writes_something_because_an_empty_commit_syncs_nothing(
+        self, journal: SqliteJournal, path: Path
+    ):
+        committed = levels(journal)
+        pages = path.with_name("journal.db-wal").stat().st_size
+
+        await journal.sync()
+
+        assert committed == ["FULL"]
+        assert path.with_name("journal.db-wal").stat().st_size > pages
+
+    async def test_one_that_asks_is_enough_for_the_whole_batch(self, journal: SqliteJournal):
+        committed = levels(journal)
+
+        with stalled(journal):
+            tasks = [
+                asyncio.ensure_future(
+                    journal.receive(arrival(f"e{n}", planned(str(n))), sync=n == 3)
+                )
+                for n in range(5)
+            ]
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+        assert committed == ["NORMAL", "FULL"]
+
+    async def test_the_last_commit_is_synced(self, journal: SqliteJournal):
+        committed = levels(journal)
+
+        await journal.close()
+
+        assert committed == ["FULL"]
+
+
+class TestTrouble:
+    """What cannot be written is said so at once, in our own words."""
+
+    async def test_a_lock_of_another_program(self, journal: SqliteJournal, path: Path):
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+            with pytest.raises(JournalUnavailable, match="database is locked"):
+                await journal.receive(arrival("e1", planned()), sync=False)
+
+            other.execute("ROLLBACK")
+        assert not (await journal.receive(arrival("e1", planned()), sync=False)).copy
+
+    async def test_a_process_that_keeps_its_turn(self, journal: SqliteJournal, path: Path):
+        with closing(Turns(workers_folder(path))) as other, other.turn(0):
+            with pytest.raises(JournalUnavailable, match="another process has been writing"):
+                await journal.sync()
+            with pytest.raises(JournalUnavailable, match="another process has been writing"):
+                await journal.sync()
+
+        await journal.sync()
+
+    async def test_a_full_disk(self, journal: SqliteJournal):
+        db = journal._engine._writer._db
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        webhook = replace(arrival("e1", planned(account="new"), store="new"), body=b"x" * 50_000)
+
+        with pytest.raises(JournalUnavailable, match="disk is full"):
+            await journal.receive(webhook, sync=False)
+
+        db.execute("PRAGMA max_page_count = 1000000")
+        receipt = await journal.receive(webhook, sync=False)
+        assert not receipt.copy
+        assert len(entries_of(receipt.standings)) == 1
+        assert (await journal.receive(webhook, sync=False)).copy
+
+    async def test_a_file_that_may_only_be_read(self, journal: SqliteJournal):
+        db = journal._engine._writer._db
+        db.execute("PRAGMA query_only = ON")
+
+        with pytest.raises(JournalUnavailable, match="attempt to write a readonly database"):
+            await journal.sync()
+
+        db.execute("PRAGMA query_only = OFF")
+        await journal.sync()
+
+    async def test_a_commit_that_fails_fails_all_in_it_and_leaves_nothing(
+        self, journal: SqliteJournal
+    ):
+        writer = journal._engine._writer
+        real = writer._db
+
+        class NoCommit:
+            in_transaction = True
+
+            def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+                if statement == "COMMIT":
+                    raise sqlite3.OperationalError("disk I/O error")
+                return real.execute(statement, *values)
+
+        writer._db = NoCommit()  # type: ignore[assignment]
+        results = await asyncio.gather(
+            *(journal.receive(arrival(f"e{n}", planned(str(n))), sync=True) for n in range(3)),
+            return_exceptions=True,
+        )
+        writer._db = real
+
+        assert [type(result) for result in results] == 3 * [JournalUnavailable]
+        assert await journal.entries(Filter()) == ()
+
+    async def test_one_that_fails_fails_alone(self, journal: SqliteJournal):
+        with stalled(journal):
+            tasks: list[asyncio.Future[Any]] = [
+                asyncio.ensure_future(journal.receive(arrival("e1", planned()), sync=False)),
+                asyncio.ensure_future(journal.take(77, "vendor.order")),
+                asyncio.ensure_future(journal.receive(arrival("e2", planned("7")), sync=False)),
+            ]
+            await asyncio.sleep(0)
+        first, wrong, second = await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert isinstance(wrong, LookupError)
+        assert [first.copy, second.copy] == [False, False]
+
+    async def test_what_one_that_fails_had_written_is_undone(self, journal: SqliteJournal):
+        """Two deliveries to one endpoint are a mistake that shows only after the first."""
+        with pytest.raises(JournalUnavailable, match="UNIQUE constraint failed"):
+            await journal.receive(arrival("e1", planned(at=10), planned(at=20)), sync=False)
+
+        assert await journal.entries(Filter()) == ()
+        assert (await record(journal, "e2", planned(at=5))).flight
+
+    async def test_a_queue_that_grows_too_long(self, journal: SqliteJournal):
+        with stalled(journal):
+            waiting = [
+                journal._engine._writer.submit(lambda tx: None, sync=False) for _ in range(2000)
+            ]
+
+            with pytest.raises(JournalUnavailable, match="2000 transactions are waiting"):
+                await journal.sync()
+        await asyncio.gather(*waiting)
+
+        await journal.sync()
+
+    async def test_a_queue_that_grows_too_old(self, journal: SqliteJournal, world: World):
+        with stalled(journal):
+            waiting = journal._engine._writer.submit(lambda tx: None, sync=False)
+            world.clocks.steady += 1.1
+
+            with pytest.raises(JournalUnavailable, match="cannot keep up"):
+                await journal.sync()
+        await waiting
+
+        await journal.sync()
+
+    async def test_more_endpoints_than_there_are_numbers(self, journal: SqliteJournal):
+        await fly(journal, "e1", planned())
+        db = journal._engine._writer._db
+        db.execute("UPDATE name SET number = 255 WHERE kind = 'endpoint'")
+
+        with pytest.raises(JournalUnavailable, match="knows 255 endpoint names already"):
+            await record(journal, "e2", planned(endpoint="vendor.one_too_many"))
+
+        assert await journal.entries(Filter(state="open", limit=9)) != ()
+        assert (await record(journal, "e3", planned("7"))).flight
+
+    CALLS: tuple[Callable[[Journal], Awaitable[object]], ...] = (
+        lambda journal: journal.receive(arrival("e1", planned()), sync=True),
+        lambda journal: journal.take(1, "vendor.order"),
+        lambda journal: journal.due(),
+        lambda journal: journal.sync(),
+        lambda journal: journal.beat(),
+        lambda journal: journal.sweep(),
+        lambda journal: journal.replay(1, []),
+        lambda journal: journal.standings(1),
+        lambda journal: journal.next_due(),
+        lambda journal: journal.load(1),
+        lambda journal: journal.show(1),
+        lambda journal: journal.entries(Filter()),
+    )
+
+    async def test_a_closed_journal_says_so(self, journal: SqliteJournal):
+        await journal.close()
+
+        for call in self.CALLS:
+            with pytest.raises(JournalUnavailable, match="the journal is closed"):
+                await call(journal)
+        await journal.close()
+
+    async def test_a_journal_that_cannot_be_read(self, journal: SqliteJournal):
+        journal._engine._reading.execute("PRAGMA query_only = OFF")
+        journal._engine._reading.close()
+
+        with pytest.raises(JournalUnavailable, match="cannot be read"):
+            await journal.entries(Filter())
+
+    async def test_to_close_while_nothing_can_be_written_is_told_and_lets_go(
+        self, world: World, journal: SqliteJournal, path: Path
+    ):
+        flight = await fly(journal, "e1", planned())
+        journal._engine._writer._db.execute("PRAGMA query_only = ON")
+        world.workers.remove(journal)
+
+        with pytest.raises(JournalUnavailable):
+            await journal.close()
+
+        other = await world.worker()
+        await other.sweep()
+        world.clocks.advance(10)
+        assert await other.sweep() == 1
+        assert entries_of(await other.due()) == [flight.entry]
+
+
+class TestCancelling:
+    """Who stops waiting does not stop the transaction."""
+
+    async def test_the_webhook_is_recorded_and_its_lane_given_back(self, journal: SqliteJournal):
+        with stalled(journal):
+            task = asyncio.ensure_future(journal.receive(arrival("e1", planned()), sync=False))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await journal.sync()
+        await asyncio.gather(*journal._returning)
+
+        (shown,) = await journal.entries(Filter())
+        assert await state(journal, shown.entry) == "queued"
+        assert entries_of(await journal.due()) == [shown.entry]
+
+    async def test_so_is_what_was_due(self, journal: SqliteJournal):
+        flight = await fly(journal, "e1", planned())
+        await journal.back(flight, delay=0, unsure=False, reason="503")
+        with stalled(journal):
+            task = asyncio.ensure_future(journal.due())
+            await asyncio.sleep(0)
+            task.cancel()
+        await journal.sync()
+        await asyncio.gather(*journal._returning)
+
+        assert entries_of(await journal.due()) == [flight.entry]
+
+    async def test_a_settle_is_written(self, journal: SqliteJournal):
+        flight = await fly(journal, "e1", planned())
+        with stalled(journal):
+            task = asyncio.ensure_future(journal.settle(flight, "delivered"))
+            await asyncio.sleep(0)
+            task.cancel()
+        await journal.sync()
+
+        assert await state(journal, flight.entry) == "delivered"
+
+
+class TestCheckpoints:
+    async def test_much_writing_is_followed_by_a_checkpoint(self, world: World, path: Path):
+        await world.worker()
+        db = connect(path, wait=1)
+        moved = threading.Event()
+        db.set_trace_callback(lambda text: "wal_checkpoint" in text and moved.set())
+        with closing(db), closing(Turns(workers_folder(path))) as turns:
+            checkpoints = Checkpoints(db, turns, wait=1)
+            checkpoints.wrote(255)
+            checkpoints.wrote(1)
+
+            assert moved.wait(5)
+            checkpoints.stop()
+
+    async def test_a_log_that_grew_too_long_is_moved_while_nobody_writes(
+        self, world: World, path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(checkpoint, "_TOO_LONG", 0)
+        await world.worker()
+        db = connect(path, wait=1)
+        moved = threading.Semaphore(0)
+        db.set_trace_callback(lambda text: "wal_checkpoint" in text and moved.release())
+        with closing(db), closing(Turns(workers_folder(path))) as turns:
+            checkpoints = Checkpoints(db, turns, wait=1)
+            checkpoints.wrote(256)
+
+            assert moved.acquire(timeout=5)
+            assert moved.acquire(timeout=5)
+            checkpoints.stop()
+
+
+class TestTurns:
+    def test_a_turn_is_handed_over_to_who_waits(self, tmp_path: Path):
+        with closing(Turns(tmp_path)) as mine, closing(Turns(tmp_path)) as yours:
+            given = threading.Event()
+
+            def wait() -> None:
+                with yours.turn(5):
+                    given.set()
+
+            with mine.turn(0):
+                thread = threading.Thread(target=wait)
+                thread.start()
+                assert not given.is_set()
+
+            assert given.wait(5)
+            thread.join()
+
+    def test_who_has_stopped_waiting_passes_it_on(self, tmp_path: Path):
+        with closing(Turns(tmp_path)) as mine, closing(Turns(tmp_path)) as yours:
+            with mine.turn(0), pytest.raises(JournalUnavailable), yours.turn(0.001):
+                pass
+
+            with mine.turn(5):
+                pass
+
+
+WORKER = """
+import asyncio, sys
+from bridge.journal import open_journal
+from bridge.journal.protocol import Opening
+from tests.journal.given import arrival, entries_of, planned
+
+async def main():
+    journal = await open_journal(Opening(sys.argv[1]))
+    receipts = await asyncio.gather(
+        *(
+            journal.receive(arrival(f"e{n}", planned(str(n))), sync=True)
+            for n in range(40)
+        )
+    )
+    taken = [entry for receipt in receipts for entry in entries_of(receipt.standings)]
+    print(*taken, flush=True)
+    sys.stdin.read()
+
+asyncio.run(main())
+"""
+
+
+class TestProcesses:
+    async def test_what_killed_processes_held_is_finished_once(self, path: Path):
+        """Two processes get the same forty webhooks at the same time, and are killed."""
+        processes = [
+            subprocess.Popen(  # noqa: ASYNC220 - it has to be a real process
+                [sys.executable, "-c", WORKER, f"sqlite:///{path}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=Path(__file__).parents[2],
+            )
+            for _ in range(2)
+        ]
+        taken: list[int] = []
+        for process in processes:
+            with process:
+                assert process.stdout is not None
+                taken += map(int, process.stdout.readline().split())
+                process.kill()
+
+        assert len(taken) == len(set(taken)) == 40
+
+        # The killed ones wrote with the real clock.
+        clocks = Clocks(wall=time.time())
+        observer = await SqliteBackend(path).open(clocks)
+        assert await observer.sweep() == 0
+        clocks.advance(10)
+        assert await observer.sweep() == 40
+        assert sorted(entries_of(await observer.due())) == sorted(taken)
+        await observer.close()
+
+
+async def test_what_needs_a_worker_is_no_trouble_of_the_journal(world: World):
+    onlooker = await world.worker(register=False)
+
+    with pytest.raises(JournalError) as caught:
+        await onlooker.beat()
+
+    assert not isinstance(caught.value, JournalUnavailable)
