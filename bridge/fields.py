@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from bridge.kinds import (
@@ -135,18 +136,21 @@ def moment_of(text: str) -> datetime | None:
         read = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0')[:6].ljust(6, '0')}")
         if offset is None:
             return read
-        zone = datetime.strptime(_spell_offset(offset), "%z").tzinfo
-        moment = read.replace(tzinfo=zone)
+        moment = read.replace(tzinfo=_zone(offset))
         moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Refused("found a date and time that does not exist") from None
     return moment
 
 
-def _spell_offset(offset: str) -> str:
+@lru_cache(maxsize=256)
+def _zone(offset: str) -> timezone:
+    """Read ``Z``, ``+00:00``, ``+0000`` or ``+00``; raises `ValueError` beyond a day."""
     if offset in "Zz":
-        return "+0000"
-    return offset.replace(":", "").ljust(5, "0")
+        return UTC
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-ahead if offset[0] == "-" else ahead)
 
 
 def read_date(value: Any) -> date | None:
@@ -195,26 +199,29 @@ class FieldType:
     """What a field of the event takes, and how it reads it."""
 
     name: str
+    wants: str  #: in words, for messages
     takes: Kind
     gives: Kind
     read: Callable[[Any], Any]
 
 
-_TEXT = FieldType("text", TEXT | INTEGER, TEXT, read_text)
-_NUMBER = FieldType("number", TEXT | NUMBER, NUMBER, read_number)
-_MONEY = FieldType("money", TEXT | NUMBER, NUMBER, read_number)
-_FLAG = FieldType("flag", BOOLEAN, BOOLEAN, read_flag)
+_TEXT = FieldType("text", "text", TEXT | INTEGER, TEXT, read_text)
+_NUMBER = FieldType("number", "a number", TEXT | NUMBER, NUMBER, read_number)
+_MONEY = FieldType("money", "an amount", TEXT | NUMBER, NUMBER, read_number)
+_FLAG = FieldType("flag", "true or false", BOOLEAN, BOOLEAN, read_flag)
 
 Text = Annotated[str | None, _TEXT]
 RequiredText = Annotated[str, _TEXT]
-Email = Annotated[str | None, FieldType("e-mail", TEXT, TEXT, read_email)]
-Document = Annotated[str | None, FieldType("document", TEXT | INTEGER, TEXT, read_document)]
-Currency = Annotated[str, FieldType("currency", TEXT, TEXT, read_currency)]
+Email = Annotated[str | None, FieldType("e-mail", "an e-mail address", TEXT, TEXT, read_email)]
+Document = Annotated[
+    str | None, FieldType("document", "a document", TEXT | INTEGER, TEXT, read_document)
+]
+Currency = Annotated[str, FieldType("currency", "a currency", TEXT, TEXT, read_currency)]
 Number = Annotated[Decimal | None, _NUMBER]
 Money = Annotated[Decimal | None, _MONEY]
 Flag = Annotated[bool | None, _FLAG]
-MomentType = FieldType("moment", TEXT | MOMENT, MOMENT, read_moment)
+MomentType = FieldType("moment", "a moment", TEXT | MOMENT, MOMENT, read_moment)
 Moment = Annotated[datetime | None, MomentType]
 RequiredMoment = Annotated[datetime, MomentType]
-Date = Annotated[date | None, FieldType("date", TEXT | MOMENT | DATE, DATE, read_date)]
-Texts = Annotated[list[str] | None, FieldType("texts", LIST, LIST, read_texts)]
+Date = Annotated[date | None, FieldType("date", "a date", TEXT | MOMENT | DATE, DATE, read_date)]
+Texts = Annotated[list[str] | None, FieldType("texts", "a list of texts", LIST, LIST, read_texts)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import httpx
 
-from bridge.destinations.endpoint import Account, Endpoint
+from bridge.destinations.endpoint import Account, Call, Endpoint
 from bridge.types import Payload, Reply, Verdict
 
 #: Longer answers are no documented ones; what is beyond is not read.
@@ -25,17 +25,30 @@ async def attempt(
     timeout: float,
 ) -> Verdict:
     """
-    Make one HTTP request to a destination.
+    Make one attempt to deliver a payload.
 
     Args:
         client: Does not follow redirects: a POST with credentials goes nowhere else.
-        timeout: Seconds for the whole attempt.
+        timeout: Seconds for each request.
 
     Returns:
         What the endpoint makes of the answer, or of there being none.  Nothing is raised for
         what the network or the destination does.
     """
-    call = endpoint.write(payload.document, account)
+    reply = await _request(client, endpoint.write(payload.document, account), timeout)
+    if isinstance(reply, Verdict):
+        return reply
+    verdict = endpoint.judge(reply)
+    if verdict.kind != "refused" or endpoint.instead is None:
+        return verdict
+    call = endpoint.instead(payload.document, account, reply)
+    if call is None:
+        return verdict
+    second = await _request(client, call, timeout)
+    return second if isinstance(second, Verdict) else endpoint.judge(second)
+
+
+async def _request(client: httpx.AsyncClient, call: Call, timeout: float) -> Reply | Verdict:
     limits = httpx.Timeout(timeout, connect=min(timeout, 10.0))
     try:
         async with client.stream(
@@ -55,4 +68,4 @@ async def attempt(
     except (httpx.HTTPError, httpx.StreamError) as error:
         return Verdict("unsure", f"the connection broke: {type(error).__name__}")
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return endpoint.judge(Reply(response.status_code, headers, body))
+    return Reply(response.status_code, headers, body)

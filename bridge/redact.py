@@ -12,23 +12,27 @@ from collections.abc import MutableMapping
 from typing import Any
 
 _MARK = "…"
-_PERSONAL = re.compile(
-    r"[^\s@\"'<>]+@[^\s@\"'<>]+"  # an e-mail address
-    r"|\"[^\"]*\"|'[^']*'"  # whatever is quoted is probably what somebody typed
-    r"|\+?\d[\d\s().-]{3,}\d|\d{4,}"  # a telephone number, a document, an id
+_QUOTED = re.compile(
+    r'".*?(?:"|$)|“.*?(?:”|$)|«.*?(?:»|$)|`.*?(?:`|$)'
+    # An apostrophe inside a word neither opens nor closes a quotation.
+    r"|(?<!\w)['‘].*?(?:['’](?!\w)|$)"
 )
+#: Four digits or more, also when written in groups: documents, telephones, postal codes.
+_DIGITS = re.compile(r"\+?\d(?:[\s.,()/+-]{0,2}\d){3,}")
 _LONGEST = 200
 
 
 def redact(text: str) -> str:
     """
-    Take out what may be a person's: addresses, quoted text, long runs of digits.
+    Keep the words of *text*: no e-mail address, quotation, long number or control character.
 
     Returns:
         At most 200 characters in one line.
     """
-    plain = _PERSONAL.sub(_MARK, " ".join(text.split()))
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}{_MARK}"
+    words = "".join(one if one.isprintable() else " " for one in text).split()
+    words = _QUOTED.sub(_MARK, " ".join(words)).split(" ")
+    plain = _DIGITS.sub(_MARK, " ".join(_MARK if "@" in word else word for word in words))
+    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + _MARK
 
 
 def redact_line(

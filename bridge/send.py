@@ -79,6 +79,7 @@ def prepare(
             headers=sent,
             now=datetime.now(UTC),
             url=store.url or address,
+            store=store.name,
         )
     except ValueError as error:
         raise ConfigError(f"store '{name}': {error}") from None

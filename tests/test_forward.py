@@ -101,3 +101,44 @@ async def test_reasons_hold_no_secret() -> None:
 
         assert "key" not in verdict.reason
         assert "token" not in verdict.reason
+
+
+async def test_a_completed_order_that_cannot_be_sent_as_cancelled_is_cancelled_by_its_own_call() -> (
+    None
+):
+    calls = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        calls.append((request.url.raw_path.decode(), request.content))
+        if request.url.path == "/v1/pvt/Order":
+            refused = {"ErrorCode": 13, "HasError": True, "Severity": 2, "Result": None}
+            return httpx.Response(200, json=refused)
+        return httpx.Response(200, json=ACCEPTED)
+
+    cancelled = {
+        "OriginalId": "O/1",
+        "IsCancelledOrReturned": True,
+        "OrderCancelledDate": "2026-03-10T12:00:00Z",
+    }
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
+        verdict = await attempt(
+            client, ORDER, Payload("bonifiq.order", cancelled), ACCOUNT, timeout=5.0
+        )
+
+    assert verdict.kind == "delivered"
+    assert [path for path, _ in calls] == ["/v1/pvt/Order", "/v1/pvt/Order/O%2F1/cancel"]
+    assert calls[1][1] == b'{"OrderCancelledDate": "2026-03-10T12:00:00Z"}'
+
+
+async def test_an_order_that_was_refused_for_another_reason_is_refused() -> None:
+    calls = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        calls.append(request.url.path)
+        refused = {"ErrorCode": 13, "HasError": True, "Severity": 2, "Result": None}
+        return httpx.Response(200, json=refused)
+
+    verdict = await made(handler)
+
+    assert verdict.kind == "refused"
+    assert calls == ["/v1/pvt/Order"]

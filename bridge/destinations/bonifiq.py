@@ -17,6 +17,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -30,6 +31,7 @@ from bridge.destinations.bonifiq_models import (
     OrderResult,
 )
 from bridge.destinations.endpoint import Account, Call, Endpoint, encode
+from bridge.redact import redact
 from bridge.types import Reply, Verdict
 
 BASE_URL = "https://api.bonifiq.com.br"
@@ -43,15 +45,8 @@ _HINTS: Mapping[int, str] = {
 }
 
 _SYMBOL = re.compile(r"[A-Za-z_.]{1,80}[0-9]{0,3}")
-_QUOTED = re.compile(
-    r'".*?(?:"|$)|“.*?(?:”|$)|«.*?(?:»|$)|`.*?(?:`|$)'
-    # An apostrophe inside a word neither opens nor closes a quotation.
-    r"|(?<!\w)['‘].*?(?:['’](?!\w)|$)"
-)
-#: Four digits or more, also when written in groups: documents, telephones, postal codes.
-_DIGITS = re.compile(r"\d(?:[\s.,()/+-]{0,2}\d){3,}")
-_LONGEST_MESSAGE = 200
 _MOST_NAMES = 5
+_COMPLETED_CANNOT_BE_CANCELLED = 13
 
 
 def _write(path: str, document: Mapping[str, Any], account: Account) -> Call:
@@ -139,7 +134,7 @@ def _tell(body: Mapping[str, Any]) -> str:
     parts = []
     if (number := _integer(body.get("ErrorCode"))) is not None:
         name, meaning = ERRORS.get(number, ("", ""))
-        known = f"{number} {name} ({meaning})" if name else _redacted(str(number))
+        known = f"{number} {name} ({meaning})" if name else redact(str(number))
         parts.append(f"ErrorCode {known}")
     parts += [
         f"{field} {_symbol(value)}"
@@ -147,20 +142,12 @@ def _tell(body: Mapping[str, Any]) -> str:
         if isinstance(value := body.get(field), str) and value
     ]
     if isinstance(message := body.get("ErrorMessage"), str) and message.strip():
-        parts.append(f"ErrorMessage: {_redacted(message)}")
+        parts.append(f"ErrorMessage: {redact(message)}")
     return ", ".join(parts) or "no reason is given"
 
 
 def _symbol(text: str) -> str:
     return text if _SYMBOL.fullmatch(text) or re.fullmatch("[0-9]{1,3}", text) else "…"
-
-
-def _redacted(message: str) -> str:
-    """Keep the words of *message*: no e-mail address, quotation, number or control character."""
-    words = "".join(one if one.isprintable() else " " for one in message).split()
-    words = _QUOTED.sub("…", " ".join(words)).split(" ")
-    text = _DIGITS.sub("…", " ".join("…" if "@" in word else word for word in words))
-    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
 
 def _undocumented(body: bytes, answer: type[Answer[Any]]) -> Iterator[str]:
@@ -205,6 +192,22 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (until - now).total_seconds())
 
 
+def _cancel_instead(document: Mapping[str, Any], account: Account, reply: Reply) -> Call | None:
+    """
+    Cancel by the call of its own an order that cannot be cancelled by sending it again.
+
+    That error 13 means this is our reading of its name: points of a completed order would stay
+    otherwise.
+    Source: https://developers.bonifiq.com.br/api-reference/order/request-for-cancelling-a-purchase-order
+    """
+    error = _integer((_read(reply.body) or {}).get("ErrorCode"))
+    if document.get("IsCancelledOrReturned") is not True or error != _COMPLETED_CANNOT_BE_CANCELLED:
+        return None
+    fields = ("OrderCancelledDate", "OrderStatus")
+    path = f"/v1/pvt/Order/{quote(document['OriginalId'], safe='')}/cancel"
+    return _write(path, {name: document[name] for name in fields if name in document}, account)
+
+
 def _original_id(document: Mapping[str, Any]) -> str:
     return str(document["OriginalId"])
 
@@ -239,6 +242,7 @@ ORDER = Endpoint(
     judge=partial(_judge, answer=Answer[OrderResult]),
     # Dates move with every update where a platform has no payment date; alone they say nothing new.
     volatile=frozenset({"UpdatedDate", "OrderCompletedDate", "OrderCancelledDate"}),
+    instead=_cancel_instead,
 )
 
 AFFILIATE = Endpoint(

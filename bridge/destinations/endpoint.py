@@ -53,6 +53,8 @@ class Endpoint:
     write: Callable[[Mapping[str, Any], Account], Call]
     judge: Callable[[Reply], Verdict]  #: what an answer means; never raises
     volatile: frozenset[str] = frozenset()  #: top-level fields that make no two payloads differ
+    #: Another call for what the answer refused, where the vendor documents one; else None.
+    instead: Callable[[Mapping[str, Any], Account, Reply], Call | None] | None = None
 
 
 def document(model: BaseModel) -> dict[str, Any]:

@@ -124,8 +124,9 @@ def fixed(value: Any, place: Place) -> Compiled:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Say which known name was probably meant, or nothing."""
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    folded = {one.casefold(): one for one in known}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f"; did you mean '{folded[close[0]]}'?" if close else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def _slot(model: type[BaseModel], info: FieldInfo) -> Slot:
         if isinstance(one, FieldType):
             adds = model is Order and one.name == "money"
             return Slot(
-                one.takes, one.gives, one.name, required, one.read, adds=adds, derived=derived
+                one.takes, one.gives, one.wants, required, one.read, adds=adds, derived=derived
             )
     return _plain(info.annotation, required)
 

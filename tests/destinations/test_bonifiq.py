@@ -866,7 +866,7 @@ class TestRedaction:
             ("Document 12345678909 is invalid", "Document … is invalid"),
             ("Document 123.456.789-09 is invalid", "Document … is invalid"),
             ("CNPJ 12.345.678/0001-95 is invalid", "CNPJ … is invalid"),
-            ("Phone +55 (11) 99999-0000 is invalid", "Phone +… is invalid"),
+            ("Phone +55 (11) 99999-0000 is invalid", "Phone … is invalid"),
             ("Order 123 has 2 lines", "Order 123 has 2 lines"),
             ("Order 1001 exists", "Order … exists"),
             ('Name "Ana Souza" is too long', "Name … is too long"),
