@@ -12,6 +12,7 @@ import functools
 import getpass
 import ipaddress
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -58,6 +59,14 @@ class Proxy:
     folder: Path
     port: int
     trust: ssl.SSLContext
+    process: subprocess.Popen[str]
+
+    def switch(self, old: int, new: int) -> None:
+        """Put another bridge behind the proxy, and return when nobody is sent to the old one."""
+        site = self.folder / "bridge.conf"
+        site.write_text(replace(site.read_text(), {f"127.0.0.1:{old};": f"127.0.0.1:{new};"}))
+        self.process.send_signal(signal.SIGHUP)
+        _await_word(self.process, "exited with code 0")
 
     def client(self, *, address: str = "127.0.0.1") -> httpx.Client:
         """Make a client that calls from *address*, one of loopback's."""
@@ -103,8 +112,9 @@ def nginx(
     command = [NGINX, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.PIPE, text=True)
     with stopped_at_the_end(process):
-        _await_worker(process)
-        yield Proxy(folder, port, ssl.create_default_context(cafile=certificate))
+        _await_word(process, "start worker process ")
+        trust = ssl.create_default_context(cafile=certificate)
+        yield Proxy(folder, port, trust, process)
 
 
 def replace(text: str, replaced: Mapping[str, str]) -> str:
@@ -161,15 +171,15 @@ def free_port() -> int:
         return port
 
 
-def _await_worker(process: subprocess.Popen[str]) -> None:
-    """Return when nginx has its sockets and a worker; fail with its words if it has not."""
+def _await_word(process: subprocess.Popen[str], word: str) -> None:
+    """Return when nginx says *word*; fail with what it said instead when it ends before."""
     assert process.stderr is not None
     said = []
     for line in process.stderr:
-        if "start worker process " in line:
+        if word in line:
             return
         said.append(line)
-    pytest.fail(f"nginx did not start: {''.join(said)}")
+    pytest.fail(f"nginx ended: {''.join(said)}")
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:

@@ -16,10 +16,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -213,6 +214,42 @@ def test_a_restart_under_load_loses_nothing_that_was_answered(tmp_path):
                 accepted[repeated.json()["entry"]] = body
 
     assert home.bodies() == accepted
+
+
+def test_the_bridge_is_replaced_without_a_store_noticing(tmp_path):
+    """As the guide says: the new one beside the old one, one journal, then the proxy changes."""
+    old = make_home(tmp_path)
+    new = replace(old, port=free_port())
+    replaced = threading.Event()
+    with (
+        ThreadPoolExecutor(2) as stores,
+        old.bridge() as leaving,
+        nginx(old.folder / "nginx", old.port) as proxy,
+        new.bridge(),
+    ):
+        begun = [stores.submit(send_until, replaced, proxy, 1000 * shop) for shop in range(2)]
+        try:
+            proxy.switch(old.port, new.port)
+            leaving.send_signal(signal.SIGTERM)
+            leaving.wait(15.0)
+            with proxy.client() as client:
+                assert post(client, order(9)).status_code == 200
+        finally:
+            replaced.set()
+        answers = [one for each in begun for one in each.result()]
+
+    assert {status for _, status in answers} == {200}
+    assert set(old.bodies().values()) == {order(9), *(body for body, _ in answers)}
+
+
+def send_until(replaced: threading.Event, proxy: Proxy, first: int) -> list[tuple[bytes, int]]:
+    """Send order after order, each through a connection of its own, as platforms do."""
+    answers: list[tuple[bytes, int]] = []
+    while not replaced.is_set() or len(answers) < 10:
+        body = order(first + 10 + len(answers))
+        with proxy.client() as client:
+            answers.append((body, post(client, body).status_code))
+    return answers
 
 
 def send_until_refused(proxy: Proxy, first: int) -> tuple[dict[int, bytes], bytes, int]:

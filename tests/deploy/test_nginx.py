@@ -84,6 +84,17 @@ def test_the_body_arrives_byte_for_byte(proxy, body, chunked):
     assert (len(body), hashlib.sha256(body).hexdigest()) == (told["size"], told["sha256"])
 
 
+def test_an_old_client_without_kept_connections_is_served(proxy):
+    """Shops that run on PHP speak HTTP/1.0."""
+    body = b'{"id": 13}\r\n'
+    with proxy.connection() as connection:
+        connection.sendall(b"POST /webhooks/demo HTTP/1.0\r\nContent-Length: 12\r\n\r\n" + body)
+        answer = rest(connection)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert hashlib.sha256(body).hexdigest().encode() in answer
+
+
 def test_the_address_arrives_as_it_was_called(proxy):
     with proxy.client() as client:
         told = client.post("/webhooks/my_shop-2?token=1.a%2Bb&token=%C3%A7&x=").json()

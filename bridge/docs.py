@@ -1,0 +1,68 @@
+"""Write the tables of the documentation from the code, so that neither can go stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bridge.event import Customer, Derived, Facts, Item, Order
+from bridge.fields import FieldType
+from bridge.mapping.functions import table
+from bridge.mapping.library import BUILT_IN
+from bridge.mapping.slots import Slot, slots
+
+_NAMESPACES: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("event", Facts),
+    ("order", Order),
+    ("item", Item),
+    ("customer", Customer),
+)
+
+
+def event_table() -> str:
+    """Write the fields of the store event: name, type, and what each means."""
+    rows = ["| field | type | meaning |", "|---|---|---|"]
+    for namespace, model in _NAMESPACES:
+        rows += _rows(namespace, model)
+    return "\n".join(rows) + "\n"
+
+
+def functions_table() -> str:
+    """Write the functions that expressions may call, with their examples."""
+    return table(BUILT_IN)
+
+
+def rewrite(text: str, name: str, made: str) -> str:
+    """
+    Put *made* between the marks ``<!-- name:begin -->`` and ``<!-- name:end -->``.
+
+    Raises:
+        ValueError: The marks are missing.
+    """
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the marks {begin} and {end} are missing")
+    return f"{before}{begin}\n{made}{end}{after}"
+
+
+def _rows(prefix: str, model: type[BaseModel]) -> Iterator[str]:
+    for name, slot in slots(model).items():
+        info = model.model_fields[name]
+        inner = slot.model
+        if inner is not None and inner is not model:
+            parts = ", ".join(f"`.{one}`" for one in slots(inner))
+            yield f"| `{prefix}.{name}` | object | {info.description} Has {parts}. |"
+            continue
+        mark = "**" if slot.required else ""
+        yield f"| {mark}`{prefix}.{name}`{mark} | {_type(slot, info)} | {info.description} |"
+
+
+def _type(slot: Slot, info: FieldInfo) -> str:
+    named = next((one.name for one in info.metadata if isinstance(one, FieldType)), "")
+    computed = any(isinstance(one, Derived) for one in info.metadata)
+    kind = named or ("list" if slot.element else "text")
+    return f"{kind}, computed" if computed else kind
