@@ -15,7 +15,7 @@ import simplejson
 
 from bridge.errors import FetchFailed
 from bridge.flights import Flights
-from bridge.journal.protocol import FETCH, Flight, Journal, Standing
+from bridge.journal.protocol import FETCH, Flight, Journal, Planned, Standing
 from bridge.plan import Plan, Route, plan
 from bridge.types import InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
 
@@ -48,16 +48,38 @@ def begin(
     """
     Begin a flight.
 
+    A mapping may have changed since the delivery was recorded: what is planned now is what
+    counts, also when that is nothing.
+
     Args:
         planned: The plan of the flight's webhook; holds the payload, or what is to be fetched.
     """
-    if flight.endpoint == FETCH:
+    if flight.endpoint == FETCH and planned.fetches:
         return _begin_fetch(flight, planned, verified, route, rooms)
-    payload = planned.payloads[flight.endpoint]
-    today = next(one for one in planned.deliveries if one.endpoint == flight.endpoint)
-    # A mapping may have changed since the delivery was recorded: what is sent now is what counts.
+    today = next((one for one in planned.deliveries if one.endpoint == flight.endpoint), None)
+    payload = planned.payloads.get(flight.endpoint)
+    if today is None or payload is None:
+        return _begin_nothing(flight, planned, today, rooms)
     current = replace(flight, print=today.print)
     return Begun(rooms.flights.launch(current, lambda: rooms.send(route, payload)))
+
+
+def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: Rooms) -> Begun:
+    """Settle a delivery that today's mapping files make nothing of."""
+    told = (today.reason if today is not None else planned.problem) or ""
+    reason = told or f"the store does not feed '{flight.endpoint}' any more"
+
+    async def send() -> Verdict:
+        return Verdict("refused", reason)
+
+    async def settle(_: Verdict) -> Outcome | None:
+        if today is not None and today.state == "ignored":
+            ours = await rooms.journal.settle(flight, "ignored", reason)
+            return Outcome(flight.endpoint, "ignored", reason) if ours else None
+        ours = await rooms.journal.unmappable(flight, reason)
+        return Outcome(flight.endpoint, "refused", reason) if ours else None
+
+    return Begun(rooms.flights.launch(flight, send, settle))
 
 
 def _begin_fetch(
@@ -74,9 +96,10 @@ def _begin_fetch(
             return Verdict("refused", str(error))
         return Verdict("delivered")
 
-    async def settle(verdict: Verdict) -> bool:
+    async def settle(verdict: Verdict) -> Outcome | None:
         if verdict.kind == "refused":
-            return await rooms.journal.settle(flight, "refused", verdict.reason)
+            ours = await rooms.journal.settle(flight, "refused", verdict.reason)
+            return Outcome(FETCH, "refused", verdict.reason) if ours else None
         complete = plan(verified, route, fetched)
         receipt = await rooms.journal.expand(
             flight,
@@ -96,7 +119,7 @@ def _begin_fetch(
             inner = standing.flight
             follower = begin(inner, complete, verified, route, rooms) if inner else None
             begun.followers.append((standing, follower))
-        return True
+        return Outcome(FETCH, "delivered")
 
     begun = Begun(rooms.flights.launch(flight, send, settle))
     return begun

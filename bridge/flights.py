@@ -12,6 +12,7 @@ import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -22,8 +23,9 @@ from bridge.types import Outcome, Verdict
 log = structlog.get_logger()
 
 Send = Callable[[], Awaitable[Verdict]]
-#: Settles a flight with its last word; True when it was still ours.
-Settle = Callable[[Verdict], Awaitable[bool]]
+#: Writes the last word of a flight; None when it was not ours any more.
+Settle = Callable[[Verdict], Awaitable[Outcome | None]]
+T = TypeVar("T")
 
 _LONGEST_BACKOFF = 900.0
 _LEAST_BACKOFF = 1.0
@@ -105,7 +107,7 @@ class Flights:
         landed, self._landed = self._landed, asyncio.Event()
         landed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("flight failed", error=type(error).__name__, exc_info=error)
+            log.error("flight lost", exc_info=error)
 
     async def _fly(
         self,
@@ -125,6 +127,11 @@ class Flights:
                 reason=verdict.reason,
             )
             await self._write(flight, verdict, settle, told)
+        except Exception as error:
+            # A bug of ours must not keep the lane.
+            log.error("flight failed", entry=flight.entry, endpoint=flight.endpoint, exc_info=error)
+            failed = Verdict("unsure", f"the bridge failed: {type(error).__name__}")
+            await self._write(flight, failed, None, told)
         finally:
             if not told.done():
                 told.set_result(Outcome(flight.endpoint, "queued", "interrupted"))
@@ -137,7 +144,7 @@ class Flights:
                 return await send()
             except Exception as error:
                 # A bug of ours must not lose the lane.
-                log.error("attempt failed", error=type(error).__name__, exc_info=error)
+                log.error("attempt failed", exc_info=error)
                 return Verdict("unsure", f"the bridge failed: {type(error).__name__}")
 
     async def _write(
@@ -150,13 +157,14 @@ class Flights:
         if verdict.kind == "delivered" or verdict.kind == "refused":
             state = verdict.kind
 
-            async def last_word() -> bool:
+            async def last_word() -> Outcome | None:
                 if settle is not None:
                     return await settle(verdict)
-                return await self.journal.settle(flight, state, verdict.reason)
+                ours = await self.journal.settle(flight, state, verdict.reason)
+                return Outcome(flight.endpoint, state, verdict.reason) if ours else None
 
-            if await self._insist(flight, last_word, told):
-                self._tell(told, Outcome(flight.endpoint, state, verdict.reason))
+            if outcome := await self._insist(flight, last_word, told):
+                self._tell(told, outcome)
             return
         unsure = verdict.kind == "unsure"
         self._tell(told, Outcome(flight.endpoint, "queued", verdict.reason))
@@ -175,9 +183,9 @@ class Flights:
     async def _insist(
         self,
         flight: Flight,
-        write: Callable[[], Awaitable[bool]],
+        write: Callable[[], Awaitable[T]],
         told: asyncio.Future[Outcome],
-    ) -> bool:
+    ) -> T:
         """Write until it is written; whoever waits is told at once that it is not."""
         while True:
             try:

@@ -83,13 +83,4 @@ async def resume(flight: Flight, rooms: Rooms) -> None:
         return
     verified = restore(recall(stored), "journal")
     planned = plan(verified, route, None if flight.endpoint == FETCH else read_resources(stored))
-    if flight.endpoint in planned.payloads or (flight.endpoint == FETCH and planned.fetches):
-        begin(flight, planned, verified, route, rooms)
-        return
-    today = next((one for one in planned.deliveries if one.endpoint == flight.endpoint), None)
-    if today is not None and today.state == "ignored":
-        await rooms.journal.settle(flight, "ignored", today.reason)
-        return
-    told = (today.reason if today is not None else planned.problem) or ""
-    gone = f"the store does not feed '{flight.endpoint}' any more"
-    await rooms.journal.unmappable(flight, told or gone)
+    begin(flight, planned, verified, route, rooms)

@@ -54,7 +54,7 @@ def endpoint(
             told = Answer(400, "refused", reason="the client left")
         except Exception as error:
             # Whatever it is, the store hears that it shall repeat, and nothing about us.
-            log.error("webhook failed", store=store, error=type(error).__name__, exc_info=error)
+            log.error("webhook failed", store=store, exc_info=error)
             told = unavailable("an error of the bridge")
         log.info(
             "webhook",

@@ -156,3 +156,42 @@ async def test_a_worker_that_was_declared_gone_stops(
     await park(rooms, beat=5.0, stop=asyncio.Event(), lost=lambda: lost.append(True))
 
     assert lost == [True]
+
+
+async def test_a_bug_of_ours_does_not_keep_an_order_to_itself(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, outside = await parked(journal, loaded)
+    rooms = rooms_of(journal, outside, store_route(loaded))
+    settle, failures = journal.settle, [KeyError("a bug")]
+
+    async def once_broken(*args: object, **options: object) -> bool:
+        if failures:
+            raise failures.pop()
+        return await settle(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "settle", once_broken)
+    await finish_due(rooms)
+    await rooms.flights.drain(5.0)
+    assert (await state(journal, entry)) == ("queued", "the bridge failed: KeyError")
+
+    await finish_due(rooms)
+    await rooms.flights.drain(5.0)
+    assert (await state(journal, entry))[0] == "delivered"
+
+
+async def test_a_stores_repeat_finds_what_the_mapping_no_longer_sends(
+    journal: Journal, loaded: Loaded
+) -> None:
+    outside = Outside(verdicts=[DOWN])
+    rooms = rooms_of(journal, outside, store_route(loaded, park=False))
+    told = await process(webhook(), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    assert told.status_code == 503
+
+    waiting = store_route(loaded, park=False, own={ORDER: {"complete_on": "completed_at"}})
+    rooms = rooms_of(journal, outside, waiting)
+    told = await process(webhook(), rooms, started=rooms.clock())
+
+    assert (told.status_code, told.outcomes[0].state) == (200, "ignored")
+    assert len(outside.sent) == 1
