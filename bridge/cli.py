@@ -29,7 +29,7 @@ WRONG_CONFIGURATION = 2
 #: The body cannot be mapped.
 UNMAPPABLE = 3
 
-Pairs = Annotated[list[str], typer.Option(metavar="NAME=VALUE")]
+Pairs = Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="As the platform sends it.")]
 
 
 @app.command()
@@ -122,8 +122,17 @@ def map_(
     source: Annotated[str, typer.Option(help="Platform, as its file is named.")],
     topic: Annotated[str, typer.Option(help="The platform's name of what happened.")],
     header: Pairs = [],  # noqa: B006 - typer copies it
-    resource: Annotated[list[str], typer.Option(metavar="[NAME=]FILE")] = [],  # noqa: B006
-    setting: Pairs = [],  # noqa: B006
+    resource: Annotated[
+        list[str],
+        typer.Option(metavar="[NAME=]FILE", help="What a fetch of the source would answer."),
+    ] = [],  # noqa: B006
+    setting: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Of the source or an endpoint; test_orders=true lets test orders count.",
+        ),
+    ] = [],  # noqa: B006
 ) -> None:
     """
     Print what a webhook becomes, without sending anything.

@@ -17,7 +17,8 @@ from bridge.journal.protocol import (
     Opening,
     Stored,
 )
-from bridge.plan import Plan, Route, fetch_delivery, plan, read_resources, recall
+from bridge.plan import Plan, Route, plan
+from bridge.record import fetch_delivery, read_resources, recall
 from bridge.settings import Settings
 from bridge.verify import restore
 

@@ -28,7 +28,8 @@ from bridge.mapping.run import choose_rule
 from bridge.mapping.settings import filled
 from bridge.mapping.source import Source
 from bridge.mapping.template import Branch, Each, Leaf, Part, Several, leaves
-from bridge.plan import Plan, Route, plan, read_resources, recall
+from bridge.plan import Plan, Route, plan
+from bridge.record import read_resources, recall
 from bridge.settings import Settings
 from bridge.types import Skipped
 from bridge.verify import restore

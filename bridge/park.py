@@ -15,7 +15,8 @@ import structlog
 from bridge.deliver import Rooms, begin
 from bridge.errors import JournalUnavailable
 from bridge.journal.protocol import FETCH, Flight
-from bridge.plan import plan, read_resources, recall
+from bridge.plan import plan
+from bridge.record import read_resources, recall
 from bridge.verify import restore
 
 log = structlog.get_logger()

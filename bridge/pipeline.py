@@ -13,7 +13,8 @@ from bridge.journal.protocol import Receipt, Standing
 from bridge.kinds import Refused
 from bridge.mapping.run import read_body, scope_of
 from bridge.mapping.template import failing
-from bridge.plan import Plan, Route, arrival, plan
+from bridge.plan import Plan, Route, plan
+from bridge.record import arrival
 from bridge.types import Answer, InboundRequest, Outcome, VerifiedRequest
 
 #: Of the platform's time, this part is left for the way back.

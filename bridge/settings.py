@@ -168,5 +168,5 @@ def _environment(environ: Mapping[str, str] | None, env_file: str) -> dict[str, 
     if environ is not None:
         return dict(environ)
     path = Path(env_file)
-    from_file = dotenv_values(path) if path.is_file() else {}
+    from_file = dotenv_values(path, interpolate=False) if path.is_file() else {}
     return {**{name: value or "" for name, value in from_file.items()}, **os.environ}

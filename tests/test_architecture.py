@@ -14,14 +14,25 @@ MODULES = sorted(HOUSE.rglob("*.py"))
 #: From the outside in.  A module imports rooms of its own row and of rows below it.
 ROWS = [
     {"app", "cli", "demo", "docs", "dry", "entries", "explain", "pages", "send", "sandbox"},
-    {"receive", "pipeline", "park", "deliver", "plan", "fixtures", "load", "engines", "logs"},
+    {
+        "receive",
+        "pipeline",
+        "park",
+        "deliver",
+        "plan",
+        "record",
+        "fixtures",
+        "load",
+        "engines",
+        "logs",
+    },
     {"hydrate", "forward", "flights", "journal", "jwks", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {"types", "event", "errors", "fields", "kinds", "currency"},
 ]
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
-    "types", "errors", "kinds", "currency", "plan", "tokens", "engines",
+    "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Side by side, and none of their business.

@@ -120,6 +120,8 @@ def test_headers_go_on_as_they_came(proxy):
     arrived = [(name, value) for name, value in told["headers"]]
     assert [one for one in [(a.lower(), b) for a, b in sent] if one not in arrived] == []
     assert [value for name, value in arrived if name == "x-twice"] == ["first", "second"]
+    # Or else the bridge would close every connection that the proxy wants to keep.
+    assert "connection" not in dict(arrived)
 
 
 def test_a_client_is_not_believed_where_it_comes_from(proxy):

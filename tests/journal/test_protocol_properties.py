@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bridge.journal.protocol import Flight, Journal, Planned, Standing
+from bridge.types import Outcome
 from tests.journal.given import Clocks, World, arrival, planned
 from tests.journal.sqlite_backend import SqliteBackend
 
@@ -48,7 +49,6 @@ class Lane:
     flights: dict[int, tuple[Journal, Flight]] = field(default_factory=dict)  #: by token
     token: int = 0
     barrier: Version = (0, 0, 0)  #: newest that may have been accepted
-    done: Version = (0, 0, 0)  #: newest that surely was
     overlapped: bool = False  #: somebody reported late: the newest is sent once more
 
 
@@ -206,10 +206,8 @@ class Promises(RuleBasedStateMachine):
         if word in ("delivered", "unsure"):
             lane.barrier = max(lane.barrier, version)
             lane.overlapped |= not ours
-        if word == "delivered":
-            lane.done = max(lane.done, version)
-            if not ours and delivery.state in ("queued", "flying"):
-                delivery.state = "delivered"
+        if word == "delivered" and not ours and delivery.state in ("queued", "flying"):
+            delivery.state = "delivered"
         self.refresh()
 
     def flying(self) -> list[tuple[Journal, Flight]]:
@@ -223,29 +221,34 @@ class Promises(RuleBasedStateMachine):
 
     def refresh(self) -> None:
         """See where all stand, and that each got there by a way that is allowed."""
+        changed = []
         for entry, delivery in self.deliveries.items():
             (standing,) = self.run(self.workers[0].standings(entry))
-            before, now = delivery.state, standing.outcome.state
-            if before == now:
-                continue
-            lane = self.lanes[delivery.lane]
-            if before in LAST_WORDS:
-                assert now == "queued", f"{entry} was settled twice: {before}, {now}"
-                assert lane.overlapped, f"{entry} is sent again without a reason"
-                assert before in ("delivered", "ignored")
-                delivery.park = True
-            elif now == "stale":
-                assert max(lane.barrier, *self.lost(lane)) > delivery.version, "dropped as equal"
-            elif now == "ignored":
-                same = int(standing.outcome.reason.removeprefix("same as entry "))
-                assert self.deliveries[same].plan.print == delivery.plan.print
-                lane.barrier = max(lane.barrier, delivery.version)
-                lane.done = max(lane.done, delivery.version)
-            elif now == "failed":
-                assert self.world.clocks.wall >= Clocks().wall + 72 * 3600
-            else:
-                assert now in ("queued", "flying"), f"{entry} became {now} and nobody said so"
-            delivery.state = now
+            if standing.outcome.state != delivery.state:
+                changed.append((entry, delivery, standing.outcome))
+        # What is ignored is the newest, and makes others stale.
+        for entry, delivery, outcome in sorted(changed, key=lambda one: one[2].state != "ignored"):
+            self.changed(entry, delivery, outcome)
+            delivery.state = outcome.state
+
+    def changed(self, entry: int, delivery: Delivery, now: Outcome) -> None:
+        lane = self.lanes[delivery.lane]
+        if delivery.state in LAST_WORDS:
+            assert now.state == "queued", f"{entry} was settled twice: {now}"
+            assert lane.overlapped, f"{entry} is sent again without a reason"
+            assert delivery.state in ("delivered", "ignored")
+            delivery.park = True
+        elif now.state == "stale":
+            newest = max(lane.barrier, *self.lost(lane))
+            assert newest > delivery.version, f"{entry} was dropped and is the newest"
+        elif now.state == "ignored":
+            same = int(now.reason.removeprefix("same as entry "))
+            assert self.deliveries[same].plan.print == delivery.plan.print
+            lane.barrier = max(lane.barrier, delivery.version)
+        elif now.state == "failed":
+            assert self.world.clocks.wall >= Clocks().wall + 72 * 3600
+        else:
+            assert now.state in ("queued", "flying"), f"{entry} became {now}, nobody said so"
 
     def lost(self, lane: Lane) -> list[Version]:
         """What flights of gone workers may have sent."""
@@ -293,10 +296,13 @@ class Promises(RuleBasedStateMachine):
                     self.report(self.workers[0], standing.flight, "delivered", 0)
 
 
+import os
+PHASES = [Phase.explicit, Phase.generate] if os.environ.get('NOSHRINK') else list(Phase)
 TestPromises = Promises.TestCase
 TestPromises.settings = settings(
     max_examples=25,
     stateful_step_count=30,
     deadline=None,
+    phases=PHASES,
     suppress_health_check=[HealthCheck.too_slow],
 )
