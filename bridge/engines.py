@@ -105,15 +105,17 @@ def _shared_secret(table: Mapping[str, Any], wrongs: Wrongs) -> Engine:
 
 
 def _jws_detached(table: Mapping[str, Any], wrongs: Wrongs) -> Engine:
-    _known(table, {"header", "algorithms"}, wrongs)
+    _known(table, {"header", "algorithms", "keys"}, wrongs)
     header = _header(table, wrongs)
+    if "keys" not in table:
+        wrongs.append(("keys", "wanted the address of the platform's public keys"))
     algorithms = table.get("algorithms", ["RS256"])
     known = ("RS256", "RS384", "RS512")
     listed = isinstance(algorithms, list) and algorithms
     if not listed or not all(one in known for one in algorithms):
         wrongs.append(("algorithms", "wanted RS256, RS384 or RS512"))
         algorithms = ["RS256"]
-    return Engine(JwsDetachedScheme(header, tuple(algorithms)), covers_body=True, wants_keys=True)
+    return Engine(JwsDetachedScheme(header, tuple(algorithms)), covers_body=True)
 
 
 def _url_token(table: Mapping[str, Any], wrongs: Wrongs) -> Engine:

@@ -73,7 +73,9 @@ def name(kind: Kind) -> str:
         if one <= left:
             words.append(word)
             left -= one
-    return " or ".join(words) or "nothing"
+    *others, last = words or ["nothing"]
+    comma = "," if len(others) > 1 else ""
+    return f"{', '.join(others)}{comma} or {last}" if others else last
 
 
 def name_of(value: object) -> str:

@@ -180,6 +180,7 @@ class _Checker:
         function = self.compiler.functions.get(call.name)
         if function is None:
             close = nearest(call.name, list(self.compiler.functions))
+            close = close or "; mappings/README.md lists them all"
             self.wrong(f"no function named '{call.name}'{close}", call.column)
             return inner, ANY, False
         if not kinds.fits(given, function.given):
@@ -203,7 +204,7 @@ class _Checker:
                 continue
             if not kinds.fits(kind | NUMBER if kind & NUMBER else kind, given):
                 self.wrong(
-                    f"{call.name} compares {kinds.name(given)} with {kinds.name(kind)}: they are "
+                    f"{call.name}(...) compares {kinds.name(given)} with {kinds.name(kind)}: they are "
                     "never equal",
                     argument.column,
                 )
@@ -215,11 +216,9 @@ class _Checker:
         most = None if repeated else len(parameters)
         count = len(call.arguments)
         if count < least or (most is not None and count > most):
-            self.wrong(
-                f"{call.name} takes {signature(function)}, and {count or 'no'} "
-                f"argument{'' if count == 1 else 's'} stand{'s' if count == 1 else ''} here",
-                call.column,
-            )
+            wanted = signature(function) if parameters else f"{call.name} without arguments"
+            found = f"{count or 'no'} argument{'s' if count > 1 else ''}"
+            self.wrong(f"expected {wanted}, found {found}", call.column)
             return ()
         out = []
         for at, argument in enumerate(call.arguments):

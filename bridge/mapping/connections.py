@@ -121,7 +121,7 @@ def read_connections(
     for name, node in stores.entries.items():
         before = len(problems)
         if not isinstance(node, Table):
-            problems.append(node.place.problem("a store is a table: [stores.NAME]"))
+            problems.append(node.place.problem(f"wanted a table: [stores.{name}]"))
             continue
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             message = "a store's name is letters, digits, '-' and '_': it stands in an address"
@@ -146,7 +146,7 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
         return None
     engine = _engine(table, source, problems)
     tokens = _variables(table, "tokens", source.secrets, f"source '{source.platform}'", problems)
-    if "secrets" not in table.entries and engine not in ("jws_detached", "url_token"):
+    if not several(table.entries.get("secrets")) and engine not in ("jws_detached", "url_token"):
         wrong(table, "secrets", "wanted names of environment variables; without a secret nothing "
               "is accepted", problems)  # fmt: skip
     if engine in source.verify and source.verify[engine].engine.signs_url and not url:
@@ -216,18 +216,23 @@ def _park(table: Table, source: Source, reading: _Reading) -> bool:
 
 def _endpoints(store: str, table: Table, reading: _Reading) -> tuple[Connection, ...]:
     endpoints = section(table, "endpoints", reading.problems)
-    if not endpoints.entries:
-        wrong(table, "endpoints", "the store feeds no endpoint", reading.problems)
+    if not endpoints.entries and isinstance(table.entries.get("endpoints"), Table | None):
+        told = f'the store feeds no endpoint: add [stores.{store}.endpoints."vendor.operation"]'
+        wrong(table, "endpoints", told, reading.problems)
     out = []
     for name, node in endpoints.entries.items():
         place = endpoints.places[name]
         if name not in reading.destinations:
             known = list(reading.destinations)
             close = nearest(name, known) or f"; there are {', '.join(known)}"
+            inner = node.entries if isinstance(node, Table) else {}
+            unquoted = next((one for one in inner if f"{name}.{one}" in known), None)
+            if unquoted:
+                close = f'; quote the whole name: endpoints."{name}.{unquoted}"'
             reading.problems.append(place.problem(f"no endpoint named '{name}'{close}"))
         elif not isinstance(node, Table):
-            message = 'an endpoint is a table; quote its name: endpoints."vendor.operation"'
-            reading.problems.append(place.problem(message))
+            message = f'wanted a table: [stores.{store}.endpoints."{name}"]'
+            reading.problems.append(node.place.problem(message))
         else:
             out.append(_endpoint(store, name, node, reading))
     return tuple(out)
@@ -242,14 +247,16 @@ def _endpoint(store: str, name: str, table: Table, reading: _Reading) -> Connect
     credentials = _variables(
         table, "credentials", frozenset(needs.credentials), f"'{name}'", problems
     )
+    named = table.entries.get("credentials", Table(table.place))
+    given = named.entries if isinstance(named, Table) else needs.credentials
     for one in needs.credentials:
-        if one not in credentials:
+        if one not in given:
             message = f"'{one}' is missing: the name of an environment variable"
             wrong(table, "credentials", message, problems)
     values: Mapping[str, Any] = {}
     if destination is not None:
-        given = table.entries.get("settings")
-        values = read_values(destination.settings, given, f"'{name}'", problems)
+        node = table.entries.get("settings")
+        values = read_values(destination.settings, node, f"'{name}'", problems)
         for setting in missing(destination.settings, values):
             about = destination.settings[setting].about
             wrong(table, "settings", f"required setting '{setting}' is missing: {about}", problems)
@@ -274,9 +281,10 @@ def _variables(
         value = node.value if isinstance(node, Scalar) else None
         if name not in known:
             close = (
-                nearest(name, sorted(known)) or f"; it uses {', '.join(sorted(known)) or 'none'}"
+                nearest(name, sorted(known)) or f"; it takes {', '.join(sorted(known)) or 'none'}"
             )
-            problems.append(inner.places[name].problem(f"{of} uses no '{name}'{close}"))
+            message = f"{of} takes no '{name}' among its {key}{close}"
+            problems.append(inner.places[name].problem(message))
         elif not isinstance(value, str) or not _VARIABLE.fullmatch(value):
             problems.append(node.place.problem(_NO_VARIABLE, field=name))
         else:

@@ -84,9 +84,8 @@ def read_destination(
     payloads = []
     for one in tables(table, "payload", problems):
         known_keys(one, _PAYLOAD, "[[payload]]", problems)
-        if endpoint in models:
-            payloads.append(_payload(one, shared, models[endpoint], compiler))
-    if not payloads and endpoint in models:
+        payloads.append(_payload(one, shared, models.get(endpoint), compiler))
+    if not payloads:
         problems.append(table.place.problem("[[payload]] is missing: nothing would ever be sent"))
     if len(problems) > before:
         once = dict.fromkeys(problems[before:])  # shared lines are compiled for every payload
@@ -97,7 +96,7 @@ def read_destination(
 
 
 def _payload(
-    table: Table, shared: Table, model: type[BaseModel], compiler: Compiler
+    table: Table, shared: Table, model: type[BaseModel] | None, compiler: Compiler
 ) -> PayloadRule:
     problems = compiler.problems
     on = texts(table, "on", problems)
@@ -109,5 +108,5 @@ def _payload(
         wrong(table, "on", f"wanted event types: {', '.join(EVENT_TYPES)}", problems)
     when = conditions(table.entries.get("when"), compiler, "when")
     own = section(table, "fields", problems)
-    branch = compile_table(merged(shared, own), model, compiler)
+    branch = compile_table(merged(shared, own), model, compiler) if model else Branch(())
     return PayloadRule(frozenset(on), when, branch, table.place)

@@ -28,6 +28,18 @@ _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _DECODE_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
 
+#: What `tomllib` says of the commonest mistakes, in words that tell what to do.
+_PLAINER = {
+    "Invalid value": "found no value; text stands in quotes",
+    "Illegal character '\\n'": "found the end of the line in a text: its closing quote is missing",
+    "Found invalid character '\\n'": (
+        "found the end of the line in a text: its closing quote is missing"
+    ),
+    'Expected "\'"': "found the end of the file in a text: its closing quote is missing",
+    "Cannot overwrite a value": "found a name that is there already",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A point in a file; lines and columns begin at 1."""
@@ -95,8 +107,7 @@ def read(text: str, file: str) -> Table:
     except tomllib.TOMLDecodeError as error:
         match = _DECODE_PLACE.match(str(error))
         message = match[1] if match else str(error)
-        if message == "Invalid value":
-            message += "; text stands in quotes"
+        message = _PLAINER.get(message, message)
         last = text.count("\n") + 1
         line, column = (int(match[2]), int(match[3])) if match and match[2] else (last, 1)
         raise MappingFilesError([Problem(file, line, column, f"no TOML: {message}")]) from None

@@ -45,7 +45,7 @@ def read_rules(node: Node | None, problems: list[Problem]) -> Rules:
     if node is None:
         return {}
     if not isinstance(node, Table):
-        problems.append(node.place.problem("[settings] is a table of settings"))
+        problems.append(node.place.problem("wanted a table: [settings]"))
         return {}
     return {name: _rule(name, entry, problems) for name, entry in node.entries.items()}
 
@@ -53,7 +53,7 @@ def read_rules(node: Node | None, problems: list[Problem]) -> Rules:
 def _rule(name: str, node: Node, problems: list[Problem]) -> Rule:
     if not isinstance(node, Table):
         problems.append(
-            node.place.problem("a setting is a table: { default = ..., about = '...' }", field=name)
+            node.place.problem("wanted a table: { default = ..., about = '...' }", field=name)
         )
         return Rule(name, "")
     for key, place in node.places.items():
@@ -102,7 +102,8 @@ def read_values(
         of: Whose settings they are, for messages.
     """
     if node is not None and not isinstance(node, Table):
-        problems.append(node.place.problem("settings are a table"))
+        told = "wanted a table: { name = value }"
+        problems.append(node.place.problem(told, field="settings"))
         return {}
     given: dict[str, Any] = {}
     for name, entry in node.entries.items() if node else ():

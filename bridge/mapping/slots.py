@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
 
@@ -69,7 +70,9 @@ def _plain(annotation: Any, required: bool) -> Slot:
         kind = frozenset(type(one) for one in arguments)
         return Slot(kind, kind, kinds.name(kind), required)
     kind = kinds.of_annotation(annotation)
-    return Slot(kind, kind, kinds.name(kind), required)
+    # A whole number is written as it is, and a strict model wants a Decimal all the same.
+    read = Decimal if annotation is Decimal else None
+    return Slot(kind, kind, kinds.name(kind), required, read)
 
 
 def _without_none(annotation: Any) -> Any:

@@ -28,7 +28,6 @@ class Engine:
     scheme: Any
     covers_body: bool  #: else only what is fetched may be believed
     signs_url: bool = False  #: a store must say its public address
-    wants_keys: bool = False  #: public keys, fetched from the address under `keys`
 
 
 #: Reads the table of one engine: the engine, or what is wrong as (key, message).

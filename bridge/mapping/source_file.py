@@ -15,7 +15,7 @@ from bridge.event import Customer, Order
 from bridge.kinds import ANY, MOMENT, NUMBER, TEXT, Kind, fits
 from bridge.kinds import name as kind_name
 from bridge.mapping.compile import Compiled, Compiler, Namespace, fixed, nearest
-from bridge.mapping.expression import Named, Path, spell
+from bridge.mapping.expression import Named, Path, Selected, spell
 from bridge.mapping.functions import Function
 from bridge.mapping.lines import Array, Scalar, Table, plain
 from bridge.mapping.settings import Rules, namespace, read_rules
@@ -132,7 +132,7 @@ def read_source(
     known_keys(webhook, _WEBHOOK, "[webhook]", problems)
     fetches, fetched = _fetches(file)
     late = {**spaces, "resource": _fetched(fetched)}
-    if "webhook" in table.entries and "topic" not in webhook.entries:
+    if table.entries.get("webhook") is webhook and "topic" not in webhook.entries:
         file.wrong(webhook, "topic", "wanted an expression: where a webhook says what happened")
     topic = file.expression(webhook, "topic", spaces)
     order, order_customer = _order(file, late)
@@ -163,8 +163,8 @@ def read_source(
     return source if len(problems) == before else None
 
 
-def _fetched(names: Sequence[str]) -> Namespace:
-    return Namespace(names=dict.fromkeys(names, _FETCHED), about="the name of a [[fetch]]")
+def _fetched(names: Sequence[str], about: str = "the name of a [[fetch]]") -> Namespace:
+    return Namespace(names=dict.fromkeys(names, _FETCHED), about=about)
 
 
 def _verify(file: _File, engines: Engines) -> Mapping[str, Verification]:
@@ -175,12 +175,14 @@ def _verify(file: _File, engines: Engines) -> Mapping[str, Verification]:
         reader = engines.get(name)
         if reader is None or not isinstance(node, Table):
             close = nearest(name, list(engines)) or f"; there are {', '.join(engines)}"
-            message = "wanted a table" if reader else f"no engine named '{name}'{close}"
+            table_wanted = f"wanted a table: [verify.{name}]"
+            message = table_wanted if reader else f"no engine named '{name}'{close}"
             file.problems.append(table.places[name].problem(message))
             continue
-        engine = reader({key: value for key, value in plain(node).items() if key != "keys"})
+        engine = reader(plain(node))
+        keys = _verify_keys(file, name, node)
         if isinstance(engine, Engine):
-            out[name] = Verification(engine, _verify_keys(file, name, node, engine))
+            out[name] = Verification(engine, keys)
             continue
         for key, message in engine:
             place = node.places.get(key, node.place)
@@ -188,16 +190,12 @@ def _verify(file: _File, engines: Engines) -> Mapping[str, Verification]:
     return out
 
 
-def _verify_keys(file: _File, name: str, table: Table, engine: Engine) -> Text | None:
-    keys, what = table.entries.get("keys"), f"verify.{name}"
+def _verify_keys(file: _File, name: str, table: Table) -> Text | None:
+    keys = table.entries.get("keys")
     if keys is None:
-        if engine.wants_keys:
-            file.problems.append(table.place.problem("wants `keys`, an address", field=what))
         return None
-    if not engine.wants_keys:
-        file.problems.append(keys.place.problem("takes no `keys`", field=what))
-        return None
-    return compile_url(keys, file.compiler({"setting": file.spaces["setting"]}), f"{what}.keys")
+    compiler = file.compiler({"setting": file.spaces["setting"]})
+    return compile_url(keys, compiler, f"verify.{name}.keys")
 
 
 def _handshakes(file: _File) -> Iterator[Handshake]:
@@ -205,7 +203,7 @@ def _handshakes(file: _File) -> Iterator[Handshake]:
     for table in tables(file.table, "handshake", file.problems):
         known_keys(table, _HANDSHAKE, "[[handshake]]", file.problems)
         when = conditions(table.entries.get("when"), compiler, "handshake.when")
-        if not when:
+        if not several(table.entries.get("when")):
             file.wrong(table, "when", "a handshake wants at least one condition")
         node = table.entries.get("answer") or Scalar("", table.place)
         answer = compile_text(node, compiler, "handshake.answer", json=True)
@@ -227,11 +225,9 @@ def _answer(file: _File) -> AnswerPolicy:
     known_keys(table, _ANSWER, "[answer]", problems)
     if "answer" not in file.table.entries:
         return AnswerPolicy()
-    within = seconds(table, "within", problems)
+    within = seconds(table, "within", problems, above_zero=True)
     retries = flag(table, "retries", problems)
     window = seconds(table, "retry_window", problems, default=None if retries else 0.0)
-    if not within and "within" in table.entries:
-        file.wrong(table, "within", "wanted more than 0 seconds")
     body = table.entries.get("body")
     literal = body.value if isinstance(body, Scalar) and isinstance(body.value, str) else None
     if body is not None and literal is None:
@@ -248,7 +244,8 @@ def _fetches(file: _File) -> tuple[tuple[Fetch, ...], Sequence[str]]:
         name = text(table, "name", file.problems, required=True) or ""
         if name and name in names:
             file.wrong(table, "name", f"there is a fetch named '{name}' already")
-        spaces = {**file.spaces, "secret": Namespace(), "resource": _fetched(tuple(names))}
+        earlier = _fetched(tuple(names), "the name of a [[fetch]] above")
+        spaces = {**file.spaces, "secret": Namespace(), "resource": earlier}
         names.append(name)
         if fetch := _fetch(file, name, table, file.compiler(spaces)):
             out.append(fetch)
@@ -266,7 +263,8 @@ def _fetch(file: _File, name: str, table: Table, compiler: Compiler) -> Fetch | 
     for header, node in section(table, "headers", problems).entries.items():
         if compiled := compile_text(node, compiler, f"fetch.{name}.headers.{header}"):
             headers.append((header.lower(), compiled))
-    body = table.entries.get("json") or table.entries.get("form")
+    sent = "json" if "json" in table.entries else "form"
+    body = table.entries.get(sent)
     if "json" in table.entries and "form" in table.entries:
         file.wrong(table, "form", "a fetch sends `json` or `form`, not both")
     topics = texts(table, "topics", problems)
@@ -281,8 +279,8 @@ def _fetch(file: _File, name: str, table: Table, compiler: Compiler) -> Fetch | 
         method=_method(table, "GET", _FETCH_METHODS, problems),
         url=compiled_url,
         headers=tuple(headers),
-        body=compile_free(body, compiler, f"fetch.{name}") if body is not None else None,
-        form="form" in table.entries,
+        body=compile_free(body, compiler, f"fetch.{name}.{sent}") if body is not None else None,
+        form=sent == "form",
         topics=frozenset(topics) if topics else None,
         when=conditions(table.entries.get("when"), compiler, f"fetch.{name}.when"),
         optional=flag(table, "optional", problems, default=False),
@@ -315,6 +313,8 @@ def _order(file: _File, spaces: Spaces) -> tuple[Branch | None, Branch | None]:
     if "order" not in file.table.entries:
         return None, None
     table = file.section("order")
+    if not isinstance(file.table.entries["order"], Table):
+        return None, None
     compiler = file.compiler(spaces)
     order = compile_table(table, Order, compiler, "order", reserved=("customer",))
     if "customer" not in table.entries:
@@ -333,12 +333,14 @@ def _branch(file: _File, name: str, model: type[BaseModel], spaces: Spaces) -> B
 
 def _parse(file: _File, webhook: Table) -> tuple[Path, ...]:
     out = []
-    for one in file.expressions(webhook, "parse", {"body": file.spaces["body"]}):
-        chain = one.tree.chains[0]
-        if len(one.tree.chains) > 1 or chain.calls or not isinstance(chain.operand, Path):
-            file.problems.append(one.place.problem("`parse` takes plain paths"))
-        else:
-            out.append(chain.operand)
+    for one in file.expressions(webhook, "parse", {"body": file.spaces["body"]}, ANY):
+        chain, path = one.tree.chains[0], one.tree.chains[0].operand
+        plain_path = isinstance(path, Path) and not any(isinstance(s, Selected) for s in path.steps)
+        if len(one.tree.chains) > 1 or chain.calls or not plain_path:
+            told = "wanted a path without a selector, a function or an alternative"
+            file.problems.append(one.place.problem(told, field="parse"))
+        elif isinstance(path, Path):
+            out.append(path)
     return tuple(out)
 
 
@@ -348,7 +350,8 @@ def _check_types(file: _File, source: Source) -> None:
     for topic, types in source.topics.items():
         for wanted in sorted({one.partition("_")[0] for one in types if one in EVENT_TYPES}):
             if wanted not in file.table.entries:
-                file.problems.append(topics.places[topic].problem(f"wants a table [{wanted}]"))
+                told = f"[{wanted}] is missing, and the topic leads to it"
+                file.problems.append(topics.places[topic].problem(told))
 
 
 def _check_fetched(file: _File, source: Source) -> None:

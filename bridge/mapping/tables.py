@@ -33,7 +33,7 @@ def section(table: Table, name: str, problems: Problems, *, wanted: str = "") ->
     if isinstance(node, Table):
         return node
     if node is not None:
-        problems.append(node.place.problem(f"[{name}] is a table"))
+        problems.append(node.place.problem(f"wanted a table: [{name}]"))
     elif wanted:
         problems.append(table.place.problem(f"[{name}] is missing: {wanted}"))
     return Table(table.place)
@@ -45,7 +45,7 @@ def tables(table: Table, name: str, problems: Problems) -> Iterator[Table]:
         if isinstance(one, Table):
             yield one
         else:
-            problems.append(one.place.problem(f"[[{name}]] are tables"))
+            problems.append(one.place.problem(f"wanted tables: [[{name}]]"))
 
 
 def several(node: Node | None) -> Sequence[Node]:
@@ -61,7 +61,7 @@ def text(table: Table, name: str, problems: Problems, *, required: bool = False)
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.strip():
         return node.value
     if node is not None or required:
-        wrong(table, name, "wanted text", problems)
+        _not_there_or(table, name, "wanted text", problems)
     return None
 
 
@@ -82,16 +82,30 @@ def flag(table: Table, name: str, problems: Problems, *, default: bool | None = 
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
     if node is not None or default is None:
-        wrong(table, name, "wanted true or false", problems)
+        _not_there_or(table, name, "wanted true or false", problems)
     return bool(default)
 
 
-def seconds(table: Table, name: str, problems: Problems, *, default: float | None = None) -> float:
+def seconds(
+    table: Table,
+    name: str,
+    problems: Problems,
+    *,
+    default: float | None = None,
+    above_zero: bool = False,
+) -> float:
     """Give the number of seconds *name*, not negative; without a default it must be there."""
     node = table.entries.get(name)
     value: Any = node.value if isinstance(node, Scalar) else None
-    if type(value) in (int, Decimal) and math.isfinite(value) and value >= 0:
+    known = type(value) in (int, Decimal) and math.isfinite(value)
+    if known and (value > 0 or (value == 0 and not above_zero)):
         return float(value)
     if node is not None or default is None:
-        wrong(table, name, "wanted seconds", problems)
+        least = "more than 0" if above_zero else "0 or more"
+        _not_there_or(table, name, f"wanted a number of seconds, {least}", problems)
     return default or 0.0
+
+
+def _not_there_or(table: Table, name: str, message: str, problems: Problems) -> None:
+    there = name in table.entries
+    wrong(table, name, message if there else f"it is missing, {message}", problems)

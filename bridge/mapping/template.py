@@ -7,7 +7,7 @@ values at run, and tells all that is wrong with the line it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Context
 from typing import Any
@@ -24,6 +24,7 @@ from bridge.types import Origin, Problem
 Problems = list[Problem]
 _RESERVED = ("each", "when")
 _EXACT = Context(prec=200)
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +251,9 @@ def compile_table(
         slot = known.get(name)
         if slot is None or slot.derived:
             told = (
-                "the bridge computes this field; it cannot be mapped"
+                f"the bridge computes '{prefix}{name}': it cannot be mapped"
                 if slot
-                else f"there is no field '{prefix}{name}'{nearest(name, list(known))}"
+                else f"there is no field '{prefix}{name}'{_known_or_nearest(name, known)}"
             )
             compiler.problems.append(table.places[name].problem(told))
             continue
@@ -265,6 +266,11 @@ def compile_table(
                 table.place.problem(f"required field '{prefix}{name}' is not mapped")
             )
     return Branch(tuple(fields))
+
+
+def _known_or_nearest(name: str, known: Mapping[str, Slot]) -> str:
+    few = f"; there are {', '.join(known)}" if len(known) <= _FEW else ""
+    return nearest(name, list(known)) or few
 
 
 def _part(node: Node, slot: Slot, compiler: Compiler, field: str) -> Part | None:
@@ -309,7 +315,7 @@ def _list(node: Node, model: type[BaseModel], compiler: Compiler, field: str) ->
         elements = []
         for one in node.items:
             if not isinstance(one, Table):
-                return _wrong(one.place, compiler, field, "wanted tables")
+                return _wrong(one.place, compiler, field, "wanted an array of tables")
             when = conditions(one.entries.get("when"), compiler, field)
             branch = compile_table(one, model, compiler, field, reserved=("when",))
             elements.append((when, branch))
@@ -321,7 +327,10 @@ def _list(node: Node, model: type[BaseModel], compiler: Compiler, field: str) ->
         or not isinstance(each.value, str)
     ):
         return _wrong(
-            node.place, compiler, field, "holds a list: a table with `each`, or an array of tables"
+            node.place,
+            compiler,
+            field,
+            "holds a list: wanted `each`, the path of another list, or an array of tables",
         )
     if "[" in each.value and ("=" in each.value or "*" in each.value):
         return _wrong(each.place, compiler, field, "`each` is a plain path; filter with `when`")

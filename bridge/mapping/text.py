@@ -73,7 +73,9 @@ def compile_url(node: Node, compiler: Compiler, field: str) -> Text | None:
         roots = {path.root for path in part.paths} if isinstance(part, Compiled) else set()
         if roots - {"setting"}:
             compiler.problems.append(
-                node.place.problem("the host comes from the file or a setting only", field=field)
+                node.place.problem(
+                    "the host stands in the file or in a setting, never in a webhook", field=field
+                )
             )
     first = parts[0] if parts else ""
     if isinstance(first, str) and not first.startswith(("https://", "http://")):

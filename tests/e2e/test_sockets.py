@@ -206,3 +206,13 @@ def test_a_wrong_configuration_is_told_and_nothing_starts(
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert not answers(f"{world.bridge}/health")
+
+
+def test_the_demonstration_shows_the_payload_and_the_answer(world: World) -> None:
+    done = world.run("demo")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"OrderTotal": 196.20' in done.stdout
+    assert '200 {"status": "delivered"' in done.stdout
+    assert '200 {"status": "duplicate"' in done.stdout
+    assert "received by bonifiq.order: 1" in done.stdout

@@ -9,78 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
-from bridge.engines import ENGINES
-from bridge.mapping.check import Checked, Files, World, check, told
-from bridge.mapping.connections import EndpointNeeds
-from bridge.mapping.library import BUILT_IN
+from bridge.mapping.check import Checked, Files, check, told
+from tests.mapping.world import VALID, WORLD, checked, texts
 
-HERE = Path(__file__).parent
-VALID, INVALID = HERE / "valid", HERE / "invalid"
+INVALID = Path(__file__).parent / "invalid"
 ON_A_LINE = re.compile(r"#! (\d+): (.*?)(?= *#! \d+: |$)")
 OF_THE_FILE = re.compile(r"^#!! (.*)$")
-
-
-class Line(BaseModel):
-    Name: str | None = None
-
-
-class Place(BaseModel):
-    City: str
-
-
-class Order(BaseModel):
-    Id: str
-    Total: Decimal
-    Buyer: str | None = None
-    PlacedAt: datetime | None = None
-    Done: bool | None = None
-    Address: Place | None = None
-    Lines: list[Line] | None = None
-
-
-class Customer(BaseModel):
-    Id: str
-    Programme: str
-
-
-WORLD = World(
-    models={"vendor.order": Order, "vendor.customer": Customer},
-    needs={
-        "vendor.order": EndpointNeeds(("token",), "https://api.vendor.example"),
-        "vendor.customer": EndpointNeeds(("token",), None),
-    },
-    engines=ENGINES,
-    functions=BUILT_IN,
-)
-
-
-def texts(folder: str) -> dict[str, str]:
-    """The valid files of a folder, by the name that messages use."""
-    return {f"{folder}/{file.name}": file.read_text() for file in sorted((VALID / folder).iterdir())}
-
-
-def checked(
-    source: str | None = None, destination: str | None = None, connections: str | None = None
-) -> Checked:
-    """Check the valid files, with one or more of them replaced."""
-    sources, destinations = texts("sources"), texts("destinations")
-    if source is not None:
-        sources["sources/acme.toml"] = source
-    if destination is not None:
-        destinations["destinations/vendor_order.toml"] = destination
-    if connections is None and source is destination is None:
-        connections = (VALID / "connections.toml").read_text()
-    files = Files(
-        sources, destinations, connections and ("connections.toml", connections) or None
-    )
-    return check(files, WORLD)
 
 
 def written_in(text: str) -> Iterator[tuple[int, int, str]]:
@@ -96,10 +34,10 @@ def written_in(text: str) -> Iterator[tuple[int, int, str]]:
 def found_in(checked: Checked, file: str) -> list[tuple[int, int, str]]:
     """The problems of a file, as they are told; there are none in other files."""
     assert {problem.file for problem in checked.problems} <= {file}
-    return [
+    return sorted(
         (one.line, one.column, f"{one.field}: {one.message}" if one.field else one.message)
         for one in checked.problems
-    ]
+    )
 
 
 def wrong_files(folder: str) -> list[Path]:
@@ -126,3 +64,102 @@ def test_a_wrong_connections_file_is_told_as_it_says(file):
     text = file.read_text()
 
     assert sorted(written_in(text)) == found_in(checked(connections=text), "connections.toml")
+
+
+def test_a_folder_of_wrong_files_is_there():
+    """An empty folder would prove nothing."""
+    assert [len(wrong_files(folder)) > 10 for folder in ("sources", "destinations", "connections")]
+    for folder in ("sources", "destinations", "connections"):
+        for file in wrong_files(folder):
+            assert list(written_in(file.read_text())), file
+
+
+def test_valid_files_have_no_mistake():
+    found = checked()
+
+    assert found.problems == ()
+    (warning,) = found.warnings
+    assert str(warning).startswith("connections.toml:19:1: 'bolt' repeats for 10 minutes only: ")
+    assert set(found.sources) == {"acme", "bolt"}
+    assert set(found.destinations) == {"vendor.order", "vendor.customer"}
+
+
+def test_stores_are_read_with_what_they_leave_out():
+    shop, other = checked().stores["shop"], checked().stores["other"]
+
+    assert (shop.source, shop.tenant, shop.verify) == ("acme", "shop.example", "hmac")
+    assert shop.secrets == ("SHOP_SECRET", "SHOP_NEXT_SECRET")
+    assert shop.variables == ("SHOP_SECRET", "SHOP_NEXT_SECRET", "SHOP_KEY", "SHOP_VENDOR_TOKEN")
+    assert (shop.park, shop.test_orders, shop.horizon) == (True, False, 72 * 3600.0)
+    assert shop.settings == {"site": "shop.example"}
+    (order,) = shop.endpoints
+    assert (order.endpoint, order.base_url) == ("vendor.order", "https://api.vendor.example")
+    assert (order.account, order.settings) == ("shop", {"key": "id"})
+    assert (other.verify, other.park, other.secrets) == ("url_token", False, ())
+    (customer,) = other.endpoints
+    assert (customer.base_url, customer.account) == ("https://eu.vendor.example", "both")
+
+
+def test_every_mistake_of_every_file_is_told_at_once():
+    """Two in a source, two in a destination, two in connections.toml."""
+    source = (VALID / "sources/acme.toml").read_text()
+    source = source.replace('"body.created"', '"body.created | timestmp"')
+    source = source.replace('"body.email"', '"bodi.email"')
+    destination = (VALID / "destinations/vendor_order.toml").read_text()
+    destination = destination.replace('"order.kept"', '"order.kpet"').replace("Name ", "Nmae ")
+    connections = (VALID / "connections.toml").read_text()
+    connections = connections.replace('"SHOP_VENDOR_TOKEN"', '"5f4dcc3b"')
+    connections = connections.replace("account ", "acount  ")
+
+    found = checked(source, destination, connections)
+
+    assert [str(problem) for problem in found.problems] == [
+        "connections.toml:12:26: token: wanted the name of an environment variable in capital letters, never the secret itself",
+        "connections.toml:24:1: endpoint 'vendor.customer' has no 'acount'; did you mean 'account'?",
+        "destinations/vendor_order.toml:14:16: Total: 'order' has no field 'kpet'; did you mean 'kept'?",
+        "destinations/vendor_order.toml:18:1: there is no field 'Lines.Nmae'; did you mean 'Name'?",
+        "sources/acme.toml:38:29: order.placed_at: no function named 'timestmp'; did you mean 'timestamp'?",
+        "sources/acme.toml:43:10: customer.email: there is no 'bodi' here; did you mean 'body'?",
+    ]  # fmt: skip
+
+
+def test_a_store_of_a_wrong_source_is_not_called_wrong_for_it():
+    source = (VALID / "sources/acme.toml").read_text().replace("within", "wthin")
+    connections = (VALID / "connections.toml").read_text()
+
+    found = checked(source=source, connections=connections)
+
+    assert {problem.file for problem in found.problems} == {"sources/acme.toml"}
+    assert set(found.stores) == {"other"}
+
+
+def test_an_endpoint_of_a_wrong_destination_is_not_called_wrong_for_it():
+    connections = (VALID / "connections.toml").read_text()
+
+    found = checked(destination="endpoint =", connections=connections)
+
+    assert {problem.file for problem in found.problems} == {"destinations/vendor_order.toml"}
+
+
+def test_a_source_is_named_after_its_file():
+    source = (VALID / "sources/acme.toml").read_text()
+    files = Files({"sources/akme.toml": source}, texts("destinations"), None)
+
+    assert [str(problem) for problem in check(files, WORLD).problems] == [
+        "sources/akme.toml:1:1: the file is named 'akme', platform = 'acme'"
+    ]
+
+
+def test_two_files_for_one_endpoint_are_one_too_many():
+    twice = (VALID / "destinations/vendor_order.toml").read_text()
+    files = Files({}, {"a.toml": twice, "b.toml": twice}, None)
+
+    assert [str(problem) for problem in check(files, WORLD).problems] == [
+        "b.toml:1:1: 'vendor.order' is in a.toml already"
+    ]
+
+
+def test_problems_are_told_a_line_each():
+    found = checked(source="platform = 5\n")
+
+    assert told(found.problems).count("\n") == len(found.problems) - 1

@@ -119,10 +119,22 @@ def test_a_place_inside_a_text_counts_its_lines(begins, offset, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a = 1\nb = body.id\n", "a.toml:2:5: no TOML: Invalid value; text stands in quotes"),
-        ("a = 1\na = 2", "a.toml:2:1: no TOML: Cannot overwrite a value"),
+        ("a = 1\nb = body.id\n", "a.toml:2:5: no TOML: found no value; text stands in quotes"),
+        ("a = 1\na = 2\n", "a.toml:2:6: no TOML: found a name that is there already"),
         ("[a]\n\n[a]\nb = 1", "a.toml:3:3: no TOML: Cannot declare ('a',) twice"),
         ("a = '''\n", "a.toml:2:1: no TOML: Expected \"'''\""),
+        (
+            'a = "x\nb = 1',
+            "a.toml:1:7: no TOML: found the end of the line in a text: its closing quote is missing",
+        ),
+        (
+            "a = 'x\nb = 1",
+            "a.toml:2:1: no TOML: found the end of the file in a text: its closing quote is missing",
+        ),
+        (
+            "a = 'x\nb = 'y'",
+            "a.toml:1:7: no TOML: found the end of the line in a text: its closing quote is missing",
+        ),
         ("a", "a.toml:1:1: no TOML: Expected '=' after a key in a key/value pair"),
         ("a = " + "[" * 5000, "a.toml:1:1: no TOML: nested too deeply"),
         ("a = " + "9" * 5000, "a.toml:1:1: no TOML: found a number that is too long to read"),
