@@ -80,7 +80,7 @@ async def replay_entry(settings: Settings, entry: int, endpoint: str | None) -> 
             deliveries = (fetch_delivery(route, planned, recall(stored)),)
         standings = await journal.replay(entry, deliveries, endpoint)
     if not standings:
-        return [f"entry {entry} has nothing that is dead or stale"]
+        return [f"entry {entry} has no delivery{f' to {endpoint}' if endpoint else ''}"]
     return [
         f"{one.outcome.endpoint}: {one.outcome.state}"
         f"{f' ({one.outcome.reason})' if one.outcome.reason else ''}"

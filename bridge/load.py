@@ -48,7 +48,7 @@ def load(folder: Path) -> Loaded:
         )  # fmt: skip
         return Loaded(Checked({}, {}, {}, (problem,), ()), BUILT_IN)
     own, problems = _own_functions(folder / "functions.py")
-    functions = {**BUILT_IN, **own}
+    functions = {**own, **BUILT_IN}
     world = World(
         models={name: endpoint.model for name, endpoint in ENDPOINTS.items()},
         needs={

@@ -101,7 +101,7 @@ async def test_a_refused_delivery_is_queued_again_and_a_delivered_one_is_not(
     )
 
     assert await replay_entry(settings, 1, None) == ["bonifiq.order: queued (replayed)"]
-    assert await replay_entry(settings, 2, None) == ["entry 2 has nothing that is dead or stale"]
+    assert await replay_entry(settings, 2, None) == ["bonifiq.order: delivered"]
 
 
 async def test_what_still_cannot_be_mapped_is_told_and_stays_dead(

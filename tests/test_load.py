@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the repository's mapping files, shown by short names."""
     shutil.copytree(ROOT / "mappings", tmp_path / "mappings")
     monkeypatch.chdir(tmp_path)

@@ -69,7 +69,7 @@ def prepare(path: Path, wait: float) -> bytes:
         with closing(Turns(folder)) as turns, turns.turn(wait):
             if not path.exists():
                 _create(path)
-            return _read(path, wait)
+        return _read(path, wait)
     except OSError as error:
         raise JournalUnusable(
             f"the journal {path} cannot be opened: {error.strerror}; "

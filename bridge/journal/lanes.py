@@ -35,7 +35,8 @@ SELECT holder, done_entry, (done_stamp, done_tie, done_entry) > (:stamp, :tie, :
 """
 
 # What the destination shows is the last print that was delivered.  After `ignored` it still is,
-# unless an attempt without an answer came between.
+# unless an attempt without an answer came between.  No mark is lowered: a takeover has raised
+# it to what flew before anybody else could take the lane.
 ACCEPT = """
 UPDATE lane
    SET holder = NULL, flying = NULL,
@@ -43,7 +44,7 @@ UPDATE lane
        done_stamp = :stamp, done_tie = :tie, done_entry = :entry,
        done_print = CASE WHEN :sent THEN :print
                          WHEN mark_entry IS done_entry THEN done_print END
- WHERE lane = :lane AND token = :token AND dirty = 0
+ WHERE lane = :lane AND token = :token
 """
 
 RELEASE = """
@@ -137,12 +138,7 @@ def accept(
     tx: Transaction, version: dict[str, Any], token: int, print_: bytes | None, *, sent: bool
 ) -> None:
     """Free the lane behind a delivery that is done, and settle what is older as stale."""
-    values = version | {"token": token, "print": print_, "sent": sent}
-    if not tx.run(ACCEPT, values):
-        # Somebody may have written over it: the newest marks stay, and so does the dirt.
-        tx.run(RELEASE, values)
-        raise_mark(tx, version)
-        tx.run(RAISE_DONE, values)
+    tx.run(ACCEPT, version | {"token": token, "print": print_, "sent": sent})
     supersede(tx, version)
     wake(tx, version["lane"])
 
