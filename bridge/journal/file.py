@@ -25,12 +25,13 @@ _PREFIX = "sqlite:///"
 _SECRET_LENGTH = 32
 #: Larger files are not read through at start, because it would take seconds.
 _CHECKED_UP_TO = 64 * 2**20
+_UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_FULL", "SQLITE_IOERR")
 _CACHE_KIB = 64 * 1024
 
 
 def path_of(url: str) -> Path:
     """
-    Read the path out of ``sqlite:///relative`` or ``sqlite:////absolute``.
+    Read the file's whole path out of ``sqlite:///relative`` or ``sqlite:////absolute``.
 
     Raises:
         JournalUnusable: It is another kind of URL.
@@ -41,7 +42,7 @@ def path_of(url: str) -> Path:
             f"the journal's address is {url.partition(':')[0]!r} something; "
             "wanted sqlite:///folder/journal.db, or sqlite:////folder/journal.db from the root"
         )
-    return Path(path)
+    return Path(path).resolve()
 
 
 def workers_folder(path: Path) -> Path:
@@ -54,27 +55,31 @@ def prepare(path: Path, wait: float) -> bytes:
     See that a usable journal lies at *path*, and give its secret.
 
     Args:
-        wait: Seconds that another process may take to create it.
+        wait: Seconds that another process may take to create it, or to write.
 
     Raises:
         JournalUnusable: It is damaged, newer, not ours, or cannot be written here.
         JournalUnavailable: Another process does not let go of it.
     """
     folder = workers_folder(path)
-    try:
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             _refuse_what_is_no_journal(path, wait)
         folder.mkdir(mode=0o700, exist_ok=True)
-        with closing(Turns(folder)) as turns, turns.turn(wait):
-            if not path.exists():
-                _create(path)
-        return _read(path, wait)
-    except OSError as error:
-        raise JournalUnusable(
-            f"the journal {path} cannot be opened: {error.strerror}; "
-            "its folder and the file must belong to the bridge's user and be writable"
-        ) from error
+        with closing(Turns(folder)) as turns:
+            with turns.turn(wait):
+                if not path.exists():
+                    _create(path)
+            with closing(connect(path, wait=wait)) as db:
+                secret = _checked(path, db)
+                # What can only be read must be found before the first webhook finds it.
+                with turns.turn(wait):
+                    # A copy made by SQLite itself has left this mode.
+                    db.execute("PRAGMA journal_mode = WAL")
+                    db.execute("BEGIN IMMEDIATE")
+                    db.execute("ROLLBACK")
+    return secret
 
 
 def _create(path: Path) -> None:
@@ -129,7 +134,7 @@ def _refuse_what_is_no_journal(path: Path, wait: float) -> None:
             f"{path} is empty, which no journal ever is. Restore it from a backup, "
             "or move it away to begin an empty journal"
         )
-    with _explained(path), closing(connect(path, wait=wait)) as db:
+    with closing(connect(path, wait=wait)) as db:
         (owner,) = db.execute("PRAGMA application_id").fetchone()
     if owner != _OURS:
         raise JournalUnusable(
@@ -138,49 +143,52 @@ def _refuse_what_is_no_journal(path: Path, wait: float) -> None:
         )
 
 
-def _read(path: Path, wait: float) -> bytes:
-    with _explained(path), closing(connect(path, wait=wait)) as db:
-        meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('schema', 'secret')"))
-        version, secret = meta.get("schema"), meta.get("secret")
-        if not isinstance(version, int) or not isinstance(secret, bytes):
-            raise sqlite3.DatabaseError("its table meta is incomplete")
-        if version > SCHEMA:
-            raise JournalUnusable(
-                f"the journal {path} has schema {version} and this program knows {SCHEMA}: "
-                "a newer version of the bridge has written it. Start that version"
-            )
-        if path.stat().st_size <= _CHECKED_UP_TO:
-            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise sqlite3.DatabaseError(found)
-        # A file that can only be read must be found before the first webhook finds it.
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("ROLLBACK")
+def _checked(path: Path, db: sqlite3.Connection) -> bytes:
+    meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('schema', 'secret')"))
+    version, secret = meta.get("schema"), meta.get("secret")
+    if not isinstance(version, int) or not isinstance(secret, bytes):
+        raise sqlite3.DatabaseError("its table meta is incomplete")
+    if version > SCHEMA:
+        raise JournalUnusable(
+            f"the journal {path} has schema {version} and this program knows {SCHEMA}: "
+            "a newer version of the bridge has written it. Start that version"
+        )
+    if path.stat().st_size <= _CHECKED_UP_TO:
+        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
     return secret
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Say in our own words why the journal cannot be opened, and what to do."""
     try:
         yield
+    except OSError as error:
+        raise _unwritable(path, f"{error.strerror}: {error.filename or path}") from error
     except sqlite3.Error as error:
-        reason = getattr(error, "sqlite_errorname", "")
-        if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise JournalUnavailable(f"the journal {path} is locked by another program") from error
-        if reason == "SQLITE_NOTADB":
+        if name == "SQLITE_NOTADB":
             raise JournalUnusable(
                 f"{path} is no journal: it is not a SQLite database; "
                 "give the journal an address of its own"
             ) from error
-        if reason.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise JournalUnusable(
-                f"the journal {path} cannot be written ({error}); "
-                "its folder and the file must belong to the bridge's user and be writable"
-            ) from error
+        if name.startswith(_UNWRITABLE):
+            raise _unwritable(path, str(error)) from error
         raise JournalUnusable(
             f"the journal {path} is damaged ({error}). Move it away with its -wal file, "
-            "and restore a backup, or save what can be read with: sqlite3 FILE .recover"
+            "and restore a backup, or save what can be read with: sqlite3 FILE .dump"
         ) from error
+
+
+def _unwritable(path: Path, reason: str) -> JournalUnusable:
+    return JournalUnusable(
+        f"the journal {path} cannot be opened and written: {reason}. Its folder and the file must "
+        "belong to the bridge's user and be writable, and there must be free disk space"
+    )
 
 
 def connect(path: Path, *, wait: float, readonly: bool = False) -> sqlite3.Connection:
@@ -192,7 +200,7 @@ def connect(path: Path, *, wait: float, readonly: bool = False) -> sqlite3.Conne
         readonly: Nothing is written through it.
     """
     db = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode=rw",
+        f"{path.as_uri()}?mode=rw",
         uri=True,
         timeout=wait,
         isolation_level=None,

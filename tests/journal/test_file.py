@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.errors import JournalUnusable
+from bridge.errors import JournalUnavailable, JournalUnusable
 from bridge.journal import open_journal
 from bridge.journal.file import workers_folder
 from bridge.journal.protocol import Filter, Opening
-from tests.journal.given import World, arrival, deliver, planned, record
+from bridge.journal.turns import Turns
+from tests.journal.given import Clocks, World, arrival, deliver, planned, record, state
 from tests.journal.sqlite_backend import SqliteBackend
 
 pytestmark = pytest.mark.anyio
@@ -91,6 +92,18 @@ async def test_a_closed_journal_is_one_file(world: World, path: Path):
     assert [one.name for one in workers_folder(path).iterdir()] == ["turn"]
 
 
+async def test_a_restored_copy_is_written_like_any_other(world: World, path: Path):
+    """A copy that SQLite has made is in another mode, in which readers and writer block."""
+    await (await world.worker()).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+
+    await (await world.worker()).close()
+
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 async def test_a_text_is_no_journal(path: Path):
     path.write_text("a shopping list that is longer than the header of a database" * 20)
     before = path.read_bytes()
@@ -160,8 +173,9 @@ async def test_a_journal_that_was_moved_without_its_log_is_not_begun_anew(path: 
 async def test_a_place_that_cannot_be_is_told(path: Path):
     path.write_text("not a folder")
 
-    assert f"the journal {path / 'journal.db'} cannot be opened" in await unusable(
-        path / "journal.db"
+    assert (
+        f"the journal {path / 'journal.db'} cannot be opened and written: File exists: {path}."
+        in await unusable(path / "journal.db")
     )
 
 
@@ -171,7 +185,40 @@ async def test_a_file_that_may_only_be_read_is_told(world: World, path: Path):
     await world.close()
     path.chmod(0o400)
 
-    assert f"the journal {path} cannot be written" in await unusable(path)
+    assert f"the journal {path} cannot be opened and written" in await unusable(path)
+
+
+async def test_two_names_of_one_file_are_one_journal(world: World, path: Path):
+    """Else each would have locks of its own, and its workers would not see each other die."""
+    journal = await world.worker()
+    path.with_name("link.db").symlink_to(path)
+
+    other = await SqliteBackend(path.with_name("link.db")).open(world.clocks)
+
+    assert await state(other, await deliver(journal, "e1", planned())) == "delivered"
+    assert not workers_folder(path.with_name("link.db")).exists()
+    await other.close()
+
+
+async def test_a_locked_journal_is_told(world: World, path: Path):
+    await world.worker()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(JournalUnavailable, match=f"{path} is locked by another program"):
+            await SqliteBackend(path, wait=0.02).open(world.clocks)
+
+
+async def test_a_journal_that_another_process_is_creating_is_waited_for(path: Path):
+    workers_folder(path).mkdir()
+    with (
+        closing(Turns(workers_folder(path))) as other,
+        other.turn(0),
+        pytest.raises(JournalUnavailable, match="another process has been writing"),
+    ):
+        await SqliteBackend(path, wait=0.02).open(Clocks())
+
+    assert not path.exists()
 
 
 async def test_half_a_journal_is_never_found(path: Path):
