@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
+from bridge import __version__
 from bridge.deliver import Rooms
 from bridge.errors import JournalUnavailable, SettingsError
 from bridge.flights import Flights
@@ -152,6 +153,7 @@ def new_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"user-agent": f"webhook-bridge/{__version__}"},
         follow_redirects=False,
     )
 

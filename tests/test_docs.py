@@ -14,6 +14,7 @@ from bridge.docs import rewrite
 from bridge.engines import ENGINES
 from bridge.event import Customer, Facts, Item, Order
 from bridge.load import Loaded
+from bridge.mapping import connections, destination, settings, source_file
 from bridge.mapping.check import Files, World, check
 from bridge.mapping.connections import EndpointNeeds
 from bridge.mapping.functions import read_functions
@@ -100,6 +101,20 @@ def test_every_field_of_the_event_is_in_the_table() -> None:
     ):
         for name in model.model_fields:
             assert f"`{namespace}.{name}`" in text
+
+
+def test_every_key_of_every_file_is_in_the_guide() -> None:
+    text = GUIDE.read_text()
+    known = {
+        *(source_file._TOP + source_file._WEBHOOK + source_file._ANSWER),
+        *(source_file._HANDSHAKE + source_file._FETCH + settings._KEYS),
+        *(destination._TOP + destination._PAYLOAD),
+        *(connections._STORE + connections._ENDPOINT),
+    }
+
+    spans = " ".join(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
+    assert known - set(re.findall(r"\w+", spans)) == set()
+    assert all(f"| `{engine}` |" in text for engine in ENGINES)
 
 
 def test_every_platform_and_function_is_in_the_tables(loaded: Loaded) -> None:

@@ -19,6 +19,10 @@ from bridge.errors import (
 )
 from bridge.journal.protocol import Filter, Journal
 from bridge.load import Loaded
+from bridge.mapping.compile import Compiler
+from bridge.mapping.destination import EVENT_SPACES
+from bridge.mapping.library import BUILT_IN
+from bridge.mapping.lines import Place
 from bridge.park import finish_due
 from bridge.pipeline import answer_by, process
 from bridge.types import Answer, InboundRequest, Verdict
@@ -298,6 +302,31 @@ async def test_what_is_not_wanted_is_ignored_with_the_reason(
     assert "financial_status" in told.reason
     assert (await journal.show(told.entry or 0)).state == "done"
     assert outside.sent == []
+
+
+async def test_an_endpoint_that_is_not_meant_says_so_and_a_stores_own_condition_is_named(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, endpoints=(ORDER, "bonifiq.customer"))
+    compiler = Compiler(EVENT_SPACES, BUILT_IN, [])
+    only_usd = compiler.expression("order.currency | is('USD')", Place("connections.toml", 1, 1))
+    assert only_usd is not None
+    connections = tuple(
+        replace(one, when=(only_usd,)) if one.endpoint == ORDER else one
+        for one in house.route.store.endpoints
+    )
+    store = replace(house.route.store, endpoints=connections)
+    house.rooms = replace(house.rooms, routes={"shop": replace(house.route, store=store)})
+
+    order = await house.post(webhook())
+    customer = await house.post(webhook("shopify/customer_created"))
+
+    told = {one.endpoint: one.reason for one in order.outcomes}
+    assert told[ORDER] == "connections.toml: order.currency | is('USD')"
+    assert told["bonifiq.customer"] == "not for order_paid"
+    assert {one.endpoint: one.reason for one in customer.outcomes}[ORDER] == (
+        "not for customer_created"
+    )
 
 
 async def test_nothing_is_written_for_a_sender_that_is_not_proven(

@@ -28,7 +28,7 @@ from typing import IO, Literal, TypeVar
 from bridge.errors import JournalError, JournalUnavailable
 from bridge.journal import amend, arrivals, deliveries, due, life, reads, takeover
 from bridge.journal.engine import Engine
-from bridge.journal.file import path_of, prepare, workers_folder
+from bridge.journal.file import explained, path_of, prepare, workers_folder
 from bridge.journal.protocol import (
     Arrival,
     EntrySummary,
@@ -83,7 +83,8 @@ async def open_sqlite(
     """
     path = path_of(opening.url)
     secret = await asyncio.to_thread(prepare, path, wait)
-    journal = SqliteJournal(path, secret, opening.patience, clock, monotonic, wait)
+    with explained(path):
+        journal = SqliteJournal(path, secret, opening.patience, clock, monotonic, wait)
     if opening.register:
         try:
             await journal.register()

@@ -334,16 +334,18 @@ def choose_rule(
     problems: list[Problem],
 ) -> PayloadRule | Skipped:
     name, event_type = destination.endpoint, event.event.type
+    fitting = [rule for rule in destination.payloads if event_type in rule.on]
+    if not fitting:
+        return Skipped(name, f"not for {event_type}")
     if connection and (failed := failing(connection.when, scope, f"{name}.when", problems)):
         return Skipped(name, f"connections.toml: {failed}")
     reasons = []
-    for rule in destination.payloads:
-        if event_type in rule.on:
-            failed = failing(rule.when, scope, f"{name}.when", problems)
-            if not failed:
-                return rule
-            reasons.append(failed)
-    return Skipped(name, "; ".join(reasons) or f"not for {event_type}")
+    for rule in fitting:
+        failed = failing(rule.when, scope, f"{name}.when", problems)
+        if not failed:
+            return rule
+        reasons.append(failed)
+    return Skipped(name, "; ".join(reasons))
 
 
 def _violations(

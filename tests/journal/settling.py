@@ -42,6 +42,15 @@ class Settling:
         (standing,) = await journal.standings(flight.entry)
         assert standing.outcome == Outcome("vendor.order", "delivered", "first")
 
+    async def test_a_fact_that_comes_after_a_flight_was_given_back_stays_a_fact(self, world: World):
+        journal = await world.worker()
+        flight = await fly(journal, "e1", planned())
+        await journal.back(flight, delay=60, unsure=False, reason="503")
+
+        assert not await journal.settle(flight, "delivered", sync=False)
+
+        assert await state(journal, flight.entry) == "delivered"
+
     async def test_to_settle_again_after_a_doubtful_commit_is_no_contradiction(self, world: World):
         journal = await world.worker()
         flight = await fly(journal, "e1", planned())
@@ -91,14 +100,15 @@ class Settling:
         (delivery,) = (await journal.show(flight.entry)).deliveries
         assert (delivery.unsure, delivery.attempts) == (True, 2)
 
-    async def test_a_free_lane_wakes_who_never_had_an_attempt(self, world: World):
+    @pytest.mark.parametrize("word", ["delivered", "ignored", "refused"])
+    async def test_a_free_lane_wakes_who_never_had_an_attempt(self, world: World, word):
         journal = await world.worker()
         first = await fly(journal, "e1", planned(at=10))
         waiting = await record(journal, "e2", planned(at=20))
         assert waiting.due_in is not None
         assert waiting.due_in > 0
 
-        await journal.settle(first, "refused", "no", sync=False)
+        await journal.settle(first, word, sync=False)
 
         assert await journal.next_due() == 0
         assert entries_of(await journal.due()) == [first.entry + 1]

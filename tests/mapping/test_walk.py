@@ -149,6 +149,21 @@ def test_a_list_that_is_missing_in_one_of_several_elements_is_a_hole():
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("body[id=5].id", [None, {"id": 5}], [5]),  # null has no field that equals
+        ("body[id!=4].id", [None, {"id": 5}], [None, 5]),  # and is one of the others
+        ("body[*].lines[kind='a'].n", [{}, {"lines": [{"kind": "a", "n": 1}]}], [None, 1]),
+        ("body[*].lines[kind!='a'].n", [{}, {"lines": [{"kind": "b", "n": 1}]}], [None, 1]),
+        ("body[key=setting.unset].n", [{"key": None, "n": 1}], []),
+        ("body[key!=setting.unset].n", [{"key": None, "n": 1}], [1]),
+    ],
+)
+def test_null_is_equal_to_nothing_and_a_hole_where_it_counts(path, body, expected):
+    assert expected == run(path, body)
+
+
 def test_a_path_may_begin_in_a_list():
     assert run("body[0].id", [{"id": 7}]) == 7
     assert run("body[*].id", [{"id": 7}]) == [7]
