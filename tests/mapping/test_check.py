@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.mapping.check import Checked, Files, check, told
 from tests.mapping.world import VALID, WORLD, checked, texts
@@ -163,3 +165,38 @@ def test_problems_are_told_a_line_each():
     found = checked(source="platform = 5\n")
 
     assert told(found.problems).count("\n") == len(found.problems) - 1
+
+
+VALUES = [
+    "5", "-1", "true", "nan", "inf", "2026-11-21", "05:00:00", '""', '"x"', '"body"', '"body[*]"',
+    '"order"', '"order.items[*].id"', '"setting"', '"body | field"', '"body | field(setting)"',
+    '"https://{setting}/x"', '"{body.id"', "[]", "[1]", "[[]]", "{}", "{ a = 1 }", "[{ a = 'body' }]",
+    '{ each = "body.x" }', '"secret.x"', '"resource"', '"a ?? b | c"', '"item"', "broken",
+]  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(
+    kind=st.sampled_from(["source", "destination", "connections"]),
+    line=st.integers(0, 60),
+    value=st.sampled_from(VALUES),
+)
+def test_whatever_a_line_says_the_files_are_checked_and_told_with_a_place(kind, line, value):
+    """Nobody who edits a file ever sees a stack trace."""
+    names = {
+        "source": "sources/acme.toml",
+        "destination": "destinations/vendor_order.toml",
+        "connections": "connections.toml",
+    }
+    lines = (VALID / names[kind]).read_text().splitlines()
+    at = line % len(lines)
+    name, equals, _ = lines[at].partition("=")
+    lines[at] = f"{name}= {value}" if equals else value
+
+    found = checked(**{kind: "\n".join(lines)})
+
+    for problem in found.problems:
+        assert problem.file in names.values()
+        assert 1 <= problem.line <= len(lines) + 1
+        assert problem.column >= 1
+        assert problem.message
