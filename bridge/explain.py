@@ -24,7 +24,7 @@ from bridge.mapping.compile import Compiled
 from bridge.mapping.destination import Destination
 from bridge.mapping.expression import Chain, Named, spell
 from bridge.mapping.expression import Path as Steps
-from bridge.mapping.run import choose_rule
+from bridge.mapping.payload import choose_rule
 from bridge.mapping.settings import filled
 from bridge.mapping.source import Source
 from bridge.mapping.template import Branch, Each, Leaf, Part, Several, leaves

@@ -11,7 +11,8 @@ from bridge.deliver import Begun, Rooms, begin
 from bridge.errors import FetchFailed, JournalUnavailable, TenantMismatch, UnknownStore
 from bridge.journal.protocol import Receipt, Standing
 from bridge.kinds import Refused
-from bridge.mapping.run import read_body, scope_of
+from bridge.mapping.body import read_body
+from bridge.mapping.run import scope_of
 from bridge.mapping.template import failing
 from bridge.plan import Plan, Route, plan
 from bridge.record import arrival

@@ -17,17 +17,16 @@ from bridge.destinations.endpoint import Account, Endpoint, document, fingerprin
 from bridge.errors import BodyUnreadable, EventError, PayloadInvalid
 from bridge.event import Event
 from bridge.journal.protocol import Planned
+from bridge.mapping.body import parsed, read_body
 from bridge.mapping.compile import Scope
 from bridge.mapping.connections import Connection, Store
 from bridge.mapping.destination import Destination
+from bridge.mapping.payload import map_payload
 from bridge.mapping.run import (
     Head,
     body_key,
     key_reads_resource,
     map_event,
-    map_payload,
-    parsed,
-    read_body,
     read_head,
     scope_of,
     tenant_of,

@@ -15,11 +15,11 @@ from typing import Any
 from bridge.mapping.compile import Compiled, Compiler, Namespace, nearest
 from bridge.mapping.destination import EVENT_SPACES, Destination
 from bridge.mapping.functions import Function
+from bridge.mapping.layout import conditions
 from bridge.mapping.lines import Scalar, Table, plain
 from bridge.mapping.settings import missing, namespace, read_values
 from bridge.mapping.source import Source
 from bridge.mapping.tables import flag, known_keys, seconds, section, several, text, wrong
-from bridge.mapping.template import conditions
 from bridge.types import Problem
 
 _STORE = (

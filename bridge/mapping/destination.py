@@ -14,11 +14,12 @@ from pydantic import BaseModel
 from bridge.event import Customer, Facts, Order
 from bridge.mapping.compile import Compiled, Compiler, Namespace, nearest
 from bridge.mapping.functions import Function
+from bridge.mapping.layout import compile_table, conditions, merged
 from bridge.mapping.lines import Place, Table
 from bridge.mapping.settings import Rules, namespace, read_rules
 from bridge.mapping.source import EVENT_TYPES
 from bridge.mapping.tables import known_keys, section, tables, text, texts, wrong
-from bridge.mapping.template import Branch, compile_table, conditions, merged
+from bridge.mapping.template import Branch
 from bridge.types import Problem
 
 _TOP = ("endpoint", "settings", "fields", "payload")

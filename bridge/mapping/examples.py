@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bridge.kinds import Refused
-from bridge.mapping.compile import Run, Scope, apply
+from bridge.mapping.calls import apply
+from bridge.mapping.compile import Run, Scope
 from bridge.mapping.functions import Example, Function
 
 

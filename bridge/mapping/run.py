@@ -1,5 +1,5 @@
 """
-Run compiled mappings: a proven webhook becomes an event, an event becomes payloads.
+Run a compiled source file: a proven webhook becomes the store event.
 
 Pure: whatever a webhook holds, the result is a value or an `EventError` that tells every line
 that did not fit.
@@ -8,31 +8,22 @@ that did not fit.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl
-
-from pydantic import BaseModel, ValidationError
 
 from bridge.derive import NotDerivable, build
-from bridge.errors import BodyUnreadable, EventUnmappable, PayloadInvalid
+from bridge.errors import EventUnmappable
 from bridge.event import Event
 from bridge.fields import read_moment
 from bridge.kinds import Refused, name_of
 from bridge.mapping.compile import Compiled, Scope
-from bridge.mapping.connections import Connection
-from bridge.mapping.destination import Destination, PayloadRule
-from bridge.mapping.expression import Every, Indexed, Named, Path
 from bridge.mapping.settings import filled
 from bridge.mapping.source import Source
-from bridge.mapping.template import Branch, Leaf, evaluate, failing, leaves
-from bridge.types import Ignored, InboundRequest, Problem, Skipped, VerifiedRequest
-
-_FORM = "application/x-www-form-urlencoded"
+from bridge.mapping.template import Branch, evaluate, failing, leaves
+from bridge.types import Ignored, InboundRequest, Problem, VerifiedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +33,6 @@ class Head:
     topic: str
     key: tuple[str, ...] | None  #: None: it could not be read, or is read after the fetches
     candidates: tuple[str, ...] | None  #: event types; None: the topic is not in the file
-
-
-def read_body(request: InboundRequest) -> Any:
-    """
-    Read a body: JSON with exact numbers, or a form as texts, by its content type.
-
-    Raises:
-        BodyUnreadable: It is neither; with the place where reading stopped.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        text = request.body.decode("utf-8-sig")  # RFC 8259 lets a reader ignore the mark
-        if kind == _FORM:
-            return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        problem = f"found a body that is no UTF-8 from byte {error.start}, wanted JSON"
-    except json.JSONDecodeError as error:
-        problem = f"found no JSON at line {error.lineno}, column {error.colno}: {error.msg}"
-    except RecursionError:
-        problem = "found JSON nested too deeply to read"
-    except Refused as refused:
-        problem = str(refused)
-    except (ValueError, ArithmeticError):  # what they say can hold a part of the body
-        form = "found a form with a field that has no '='"
-        problem = form if kind == _FORM else "found a number that is too long to read"
-    raise BodyUnreadable([Problem("", 0, 0, problem, "body")])
-
-
-def _refuse_constant(name: str) -> Any:
-    raise Refused(f"found {name}, which is no JSON number")
 
 
 def scope_of(
@@ -99,38 +59,6 @@ def scope_of(
         "resource": resources or {},
         "secret": secrets or {},
     }
-
-
-def parsed(source: Source, body: Any) -> Any:
-    """
-    Replace the texts that `parse` names by the JSON in them.
-
-    Raises:
-        BodyUnreadable: One of them is no JSON.
-    """
-    for path in source.parse:
-        body = _replace(body, path, 0)
-    return body
-
-
-def _replace(value: Any, path: Path, at: int) -> Any:
-    if at == len(path.steps):
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value, parse_float=Decimal, parse_constant=_refuse_constant)
-        except (ValueError, ArithmeticError, RecursionError, Refused):
-            problem = "found text that is no JSON, where `parse` wants some"
-            raise BodyUnreadable([Problem("", 0, 0, problem, "body")]) from None
-    step = path.steps[at]
-    if isinstance(step, Named) and isinstance(value, dict) and step.name in value:
-        return {**value, step.name: _replace(value[step.name], path, at + 1)}
-    if isinstance(step, Indexed | Every) and isinstance(value, list):
-        return [
-            _replace(one, path, at + 1) if isinstance(step, Every) or step.index == n else one
-            for n, one in enumerate(value)
-        ]
-    return value
 
 
 def read_head(source: Source, scope: Scope, topic: str | None = None) -> Head:
@@ -285,97 +213,3 @@ def _derived_problem(source: Source, error: NotDerivable) -> Problem:
 def _at(compiled: Compiled, field: str, message: str) -> Problem:
     place = compiled.place
     return Problem(place.file, place.line, place.column, message, field, compiled.text)
-
-
-def map_payload(
-    destination: Destination,
-    model: type[BaseModel],
-    event: Event,
-    namespaces: Mapping[str, Any],
-    connection: Connection | None,
-    settings: Mapping[str, Any],
-) -> BaseModel | Skipped:
-    """
-    Make the payload of one endpoint.
-
-    Args:
-        model: The endpoint's payload model.
-        namespaces: `event.namespaces()`, made once for all endpoints.
-        connection: Its `when` must hold too.
-        settings: What the store sets for this endpoint.
-
-    Returns:
-        The valid model, or why the event is not for this endpoint.
-
-    Raises:
-        PayloadInvalid: With every line that did not fit.
-    """
-    scope = {**namespaces, "setting": filled(destination.settings, settings)}
-    problems: list[Problem] = []
-    rule = choose_rule(destination, event, scope, connection, problems)
-    if problems:
-        raise PayloadInvalid(problems)
-    if isinstance(rule, Skipped):
-        return rule
-    values = rule.branch.fill(scope, problems) or {}
-    if problems:
-        raise PayloadInvalid(problems)
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise PayloadInvalid(_violations(destination, rule, error)) from None
-
-
-def choose_rule(
-    destination: Destination,
-    event: Event,
-    scope: Scope,
-    connection: Connection | None,
-    problems: list[Problem],
-) -> PayloadRule | Skipped:
-    name, event_type = destination.endpoint, event.event.type
-    fitting = [rule for rule in destination.payloads if event_type in rule.on]
-    if not fitting:
-        return Skipped(name, f"not for {event_type}")
-    if connection and (failed := failing(connection.when, scope, f"{name}.when", problems)):
-        return Skipped(name, f"connections.toml: {failed}")
-    reasons = []
-    for rule in fitting:
-        failed = failing(rule.when, scope, f"{name}.when", problems)
-        if not failed:
-            return rule
-        reasons.append(failed)
-    return Skipped(name, "; ".join(reasons))
-
-
-def _violations(
-    destination: Destination, rule: PayloadRule, error: ValidationError
-) -> Sequence[Problem]:
-    """Tell what a model refuses with the line that made it, and never with the value."""
-    by_field: dict[str, Leaf] = {}
-    for leaf in leaves(rule.branch):
-        by_field.setdefault(leaf.field, leaf)
-    out = []
-    for one in error.errors(include_input=False, include_url=False, include_context=False):
-        names = [part for part in one["loc"] if isinstance(part, str)]
-        spelt = "".join(
-            f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["loc"]
-        ).lstrip(".")
-        message = f"{destination.endpoint} refuses it: {one['msg'].removeprefix('Value error, ')}"
-        closest = _closest(by_field, names)
-        if closest is None:
-            out.append(rule.place.problem(message, field=spelt))
-        else:
-            at = closest.origin
-            out.append(Problem(at.file, at.line, at.column, message, spelt, at.expression))
-    return out
-
-
-def _closest(by_field: Mapping[str, Leaf], names: Sequence[str]) -> Leaf | None:
-    """Give the line that fills a field, else one inside it, else one that it is inside of."""
-    for length in range(len(names), 0, -1):
-        wanted = ".".join(names[:length])
-        inside = (leaf for field, leaf in by_field.items() if field.startswith(f"{wanted}."))
-        if (leaf := by_field.get(wanted) or next(inside, None)) is not None:
-            return leaf
-    return None

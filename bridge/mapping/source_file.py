@@ -17,6 +17,7 @@ from bridge.kinds import name as kind_name
 from bridge.mapping.compile import Compiled, Compiler, Namespace, fixed, nearest
 from bridge.mapping.expression import Named, Path, Selected, spell
 from bridge.mapping.functions import Function
+from bridge.mapping.layout import compile_table, conditions
 from bridge.mapping.lines import Array, Scalar, Table, plain
 from bridge.mapping.settings import Rules, namespace, read_rules
 from bridge.mapping.source import (
@@ -31,8 +32,8 @@ from bridge.mapping.source import (
 )
 from bridge.mapping.tables import flag, known_keys, seconds, section, several, tables, text, texts
 from bridge.mapping.tables import wrong as wrong_at
-from bridge.mapping.template import Branch, compile_table, conditions, expressions
-from bridge.mapping.text import Text, compile_free, compile_text, compile_url
+from bridge.mapping.template import Branch, expressions
+from bridge.mapping.text import Text, compile_answer, compile_free, compile_header, compile_url
 from bridge.types import Problem
 
 _TOP = (
@@ -206,7 +207,7 @@ def _handshakes(file: _File) -> Iterator[Handshake]:
         if not several(table.entries.get("when")):
             file.wrong(table, "when", "a handshake wants at least one condition")
         node = table.entries.get("answer") or Scalar("", table.place)
-        answer = compile_text(node, compiler, "handshake.answer", json=True)
+        answer = compile_answer(node, compiler, "handshake.answer")
         method = _method(table, "POST", _HANDSHAKE_METHODS, file.problems)
         if answer is not None:
             yield Handshake(when, answer, method)
@@ -261,7 +262,7 @@ def _fetch(file: _File, name: str, table: Table, compiler: Compiler) -> Fetch | 
     compiled_url = compile_url(url, compiler, f"fetch.{name}.url")
     headers = []
     for header, node in section(table, "headers", problems).entries.items():
-        if compiled := compile_text(node, compiler, f"fetch.{name}.headers.{header}"):
+        if compiled := compile_header(node, compiler, f"fetch.{name}.headers.{header}"):
             headers.append((header.lower(), compiled))
     sent = "json" if "json" in table.entries else "form"
     body = table.entries.get(sent)

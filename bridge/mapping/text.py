@@ -28,6 +28,7 @@ class Text:
 
     parts: tuple[str | Compiled, ...]
     encoded_from: int  #: holes from this part on are percent-encoded
+    ascii: bool = False  #: the value of a header, which holds nothing else
 
     def fill(self, scope: Scope) -> str | None:
         """Give the text, or None when a hole is nothing.  Raises `Refused`."""
@@ -40,6 +41,8 @@ class Text:
             if value is None:
                 return None
             spelt = _spell(value)
+            if self.ascii and not (spelt.isascii() and spelt.isprintable()):
+                raise Refused("found characters that no header holds, wanted ASCII")
             out.append(quote(spelt, safe="") if at >= self.encoded_from else spelt)
         return "".join(out)
 
@@ -49,14 +52,15 @@ class Text:
         return tuple(part for part in self.parts if isinstance(part, Compiled))
 
 
-def compile_text(node: Node, compiler: Compiler, field: str, *, json: bool = False) -> Text | None:
-    """
-    Compile a text whose holes are put in as they are.
+def compile_header(node: Node, compiler: Compiler, field: str) -> Text | None:
+    """Compile the value of a header, whose holes are put in as they are."""
+    parts = _parts(node, compiler, field)
+    return None if parts is None else Text(parts, len(parts), ascii=True)
 
-    Args:
-        json: The text may be JSON: braces may stand around holes.
-    """
-    parts = _parts(node, compiler, field, braces=json)
+
+def compile_answer(node: Node, compiler: Compiler, field: str) -> Text | None:
+    """Compile a fixed answer; it may be JSON, with braces around its holes."""
+    parts = _parts(node, compiler, field, braces=True)
     return None if parts is None else Text(parts, len(parts))
 
 

@@ -12,9 +12,10 @@ from bridge.event import Customer, Facts, Order
 from bridge.kinds import ANY, LIST, TEXT, Refused
 from bridge.mapping.compile import Compiled, Compiler, Namespace
 from bridge.mapping.functions import Function
+from bridge.mapping.layout import compile_table
 from bridge.mapping.library import BUILT_IN
 from bridge.mapping.lines import Place, read
-from bridge.mapping.template import Branch, compile_table
+from bridge.mapping.template import Branch
 from bridge.types import Problem
 
 NAMES: Mapping[str, Namespace] = {

@@ -16,13 +16,12 @@ from bridge.mapping.expression import (
     Indexed,
     Literal,
     Named,
-    NotAnExpression,
     Path,
     Selected,
-    parse,
     paths,
     spell,
 )
+from bridge.mapping.parser import NotAnExpression, parse
 
 
 def operand(text: str) -> Path | Literal | Alternatives:

@@ -16,15 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from bridge.errors import BodyUnreadable, EventUnmappable, PayloadInvalid
 from bridge.event import Event
+from bridge.mapping.body import parsed, read_body
 from bridge.mapping.check import Checked, Files, World, check
+from bridge.mapping.payload import map_payload
 from bridge.mapping.run import (
     Head,
     body_key,
     key_reads_resource,
     map_event,
-    map_payload,
-    parsed,
-    read_body,
     read_head,
     scope_of,
     tenant_of,

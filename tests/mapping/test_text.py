@@ -9,7 +9,7 @@ import pytest
 
 from bridge.kinds import Refused
 from bridge.mapping.lines import Scalar, read
-from bridge.mapping.text import Text, compile_free, compile_text, compile_url
+from bridge.mapping.text import Text, compile_answer, compile_free, compile_header, compile_url
 from bridge.types import Problem
 from tests.mapping.running import SETTINGS, compiler
 
@@ -21,7 +21,9 @@ def text(written: str, *, url: bool = False, json: bool = False) -> Text:
     made = (
         compile_url(node, compiler(problems), "url")
         if url
-        else compile_text(node, compiler(problems), "text", json=json)
+        else compile_answer(node, compiler(problems), "text")
+        if json
+        else compile_header(node, compiler(problems), "text")
     )
     assert problems == []
     assert made is not None
@@ -79,6 +81,14 @@ def test_what_is_no_text_is_refused_without_the_value(value):
     assert str(value) not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["a\r\nx-admin: 1", "a\n", "é", "a\0"], ids=repr)
+def test_a_header_takes_no_character_that_would_end_it_or_that_it_cannot_hold(value):
+    with pytest.raises(Refused, match=r"^found characters that no header holds, wanted ASCII$"):
+        filled("Bearer {body.x}", {"x": value})
+
+    assert filled("{body.x}", {"x": value}, json=True) == value
+
+
 def test_an_answer_may_be_json_around_its_holes():
     assert filled('{"challenge": "{body.c}"}', {"c": "x"}, json=True) == '{"challenge": "x"}'
 
@@ -99,7 +109,7 @@ def test_a_hole_in_a_text_of_several_lines_is_told_on_its_own():
     node = read('x = """\nfirst\n {bodi.a}"""', "a.toml").entries["x"]
     assert isinstance(node, Scalar)
 
-    assert compile_text(node, compiler(problems), "text") is None
+    assert compile_header(node, compiler(problems), "text") is None
     assert [str(one) for one in problems] == [
         "a.toml:3:3: text: there is no 'bodi' here; did you mean 'body'?"
     ]

@@ -1,0 +1,79 @@
+"""Read the body of a webhook: JSON with exact numbers, or a form as texts."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+from bridge.errors import BodyUnreadable
+from bridge.kinds import Refused
+from bridge.mapping.expression import Every, Indexed, Named, Path
+from bridge.mapping.source import Source
+from bridge.types import InboundRequest, Problem
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+def read_body(request: InboundRequest) -> Any:
+    """
+    Read a body: JSON with exact numbers, or a form as texts, by its content type.
+
+    Raises:
+        BodyUnreadable: It is neither; with the place where reading stopped.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        text = request.body.decode("utf-8-sig")  # RFC 8259 lets a reader ignore the mark
+        if kind == _FORM:
+            return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        problem = f"found a body that is no UTF-8 from byte {error.start}, wanted JSON"
+    except json.JSONDecodeError as error:
+        problem = f"found no JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+    except RecursionError:
+        problem = "found JSON nested too deeply to read"
+    except Refused as refused:
+        problem = str(refused)
+    except (ValueError, ArithmeticError):  # what they say can hold a part of the body
+        form = "found a form with a field that has no '='"
+        problem = form if kind == _FORM else "found a number that is too long to read"
+    raise BodyUnreadable([Problem("", 0, 0, problem, "body")])
+
+
+def _refuse_constant(name: str) -> Any:
+    raise Refused(f"found {name}, which is no JSON number")
+
+
+def parsed(source: Source, body: Any) -> Any:
+    """
+    Replace the texts that `parse` names by the JSON in them.
+
+    Raises:
+        BodyUnreadable: One of them is no JSON.
+    """
+    for path in source.parse:
+        body = _replace(body, path, 0)
+    return body
+
+
+def _replace(value: Any, path: Path, at: int) -> Any:
+    if at == len(path.steps):
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value, parse_float=Decimal, parse_constant=_refuse_constant)
+        except (ValueError, ArithmeticError, RecursionError, Refused):
+            problem = "found text that is no JSON, where `parse` wants some"
+            raise BodyUnreadable([Problem("", 0, 0, problem, "body")]) from None
+    step = path.steps[at]
+    if isinstance(step, Named) and isinstance(value, dict) and step.name in value:
+        return {**value, step.name: _replace(value[step.name], path, at + 1)}
+    if isinstance(step, Indexed | Every) and isinstance(value, list):
+        return [
+            _replace(one, path, at + 1) if isinstance(step, Every) or step.index == n else one
+            for n, one in enumerate(value)
+        ]
+    return value
