@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bridge.answer import answer, answer_problem, unavailable
 from bridge.deliver import Begun, Rooms, begin
 from bridge.errors import FetchFailed, JournalUnavailable, TenantMismatch, UnknownStore
-from bridge.journal.protocol import Receipt, Standing
+from bridge.journal.protocol import FETCH, Receipt, Standing
 from bridge.kinds import Refused
 from bridge.mapping.body import read_body
 from bridge.mapping.run import scope_of
@@ -126,29 +126,31 @@ async def _follow(
     if receipt.copy and not any(flight for _, flight in begun):
         return _Followed(await _watch(receipt, rooms, until), written=False)
 
-    async def finish(standing: Standing, flight: Begun | None) -> list[Outcome]:
+    written: list[Outcome] = []
+
+    async def finish(standing: Standing, flight: Begun | None, known: Plan) -> list[Outcome]:
         if flight is None and standing.held:
             endpoint = standing.outcome.endpoint
             standing = await _wait_for_lane(receipt.entry, endpoint, rooms, until)
             if standing.flight:
-                flight = begin(standing.flight, planned, verified, route, rooms)
+                flight = begin(standing.flight, known, verified, route, rooms)
         if flight is None:
             return [standing.outcome]
         outcome = await _told(flight, standing.outcome.endpoint, rooms, until)
+        if outcome.settled and outcome.endpoint != FETCH:
+            written.append(outcome)
         if flight.followed is None:
             return [outcome]
-        parts = await asyncio.gather(*(finish(*one) for one in flight.followers))
+        complete = flight.followed
+        parts = await asyncio.gather(*(finish(*one, complete) for one in flight.followers))
         return [outcome for part in parts for outcome in part]
 
-    parts = await asyncio.gather(*(finish(*one) for one in begun))
+    parts = await asyncio.gather(*(finish(*one, planned) for one in begun))
     outcomes = [outcome for part in parts for outcome in part]
-    written = any(flight and flight.told.done() for _, flight in begun) and any(
-        one.state in ("delivered", "refused") for one in outcomes
-    )
     complete = next((flight.followed for _, flight in begun if flight and flight.followed), None)
     if complete is not None and complete.problem is not None:
         return _Followed(outcomes, problem=complete.problem, dead=complete.dead)
-    return _Followed(outcomes, written=written)
+    return _Followed(outcomes, written=bool(written))
 
 
 async def _told(begun: Begun, endpoint: str, rooms: Rooms, until: float) -> Outcome:

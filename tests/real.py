@@ -14,5 +14,5 @@ CAPTURED = SHARED / "captured"
 def needs(folder: Path) -> pytest.MarkDecorator:
     """Skip where the real data is absent, and say so."""
     return pytest.mark.skipif(
-        not folder.is_dir(), reason=f"real data is not here: ../shared/{folder.name}"
+        not folder.is_dir(), reason=f"real data is not here: ../{folder.relative_to(SHARED.parent)}"
     )

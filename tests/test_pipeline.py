@@ -25,8 +25,9 @@ from bridge.mapping.library import BUILT_IN
 from bridge.mapping.lines import Place
 from bridge.park import finish_due
 from bridge.pipeline import answer_by, process
+from bridge.plan import plan
 from bridge.types import Answer, InboundRequest, Verdict
-from tests.house import ORDER, Outside, edited, opened, rooms_of, store_route, webhook
+from tests.house import ORDER, Outside, edited, opened, prove, rooms_of, store_route, webhook
 
 DOWN = Verdict("transient", "no connection: ConnectError")
 LOST = Verdict("unsure", "no answer within 30 s")
@@ -429,6 +430,26 @@ async def test_what_a_webhook_leaves_out_is_fetched_first(
     assert await states(journal, told.entry) == {"~": "delivered", ORDER: "delivered"}
 
 
+async def test_a_fetched_order_waits_its_turn_like_any_other(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, **EXTRA)
+    outside.fetched = [{"extra": {}}, {"extra": {}}]
+    outside.gate = asyncio.Event()
+    older = edited(updated_at="2026-03-10T09:00:00-03:00", name="#1")
+    newer = edited(updated_at="2026-03-10T10:00:00-03:00", name="#2")
+
+    first = asyncio.create_task(house.post(older))
+    await outside.arrived.wait()
+    second = asyncio.create_task(house.post(newer))
+    while outside.fetched:
+        await house.rooms.flights.landing(1.0)
+    outside.gate.set()
+
+    assert ((await first).status, (await second).status) == ("delivered", "delivered")
+    assert len(outside.sent) == 2
+
+
 async def test_a_fetch_that_fails_for_now_is_parked_and_for_good_is_told(
     journal: Journal, outside: Outside, loaded: Loaded
 ) -> None:
@@ -504,6 +525,37 @@ async def test_a_2xx_waits_for_the_journal_when_the_last_word_cannot_be_written(
     assert told.status_code == 503
     assert len(outside.sent) == 1
     assert again.status == "duplicate"
+
+
+async def test_what_was_planned_as_refused_is_no_proof_that_anything_is_on_disk(
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One endpoint's payload cannot be made, the other's destination is down."""
+    synced = []
+    sync = journal.sync
+
+    async def watched() -> None:
+        synced.append(True)
+        await sync()
+
+    monkeypatch.setattr(journal, "sync", watched)
+    both = ("bonifiq.customer", "bonifiq.affiliate")
+    house = House(
+        journal, outside, loaded, endpoints=both, own={"bonifiq.customer": {"customer_key": "id"}}
+    )
+    outside.verdicts = [DOWN]
+    nameless = edited("shopify/affiliate_tag", email="", first_name="", last_name="")
+    planned = plan(await prove(nameless, house.route), house.route)
+    refused = replace(planned.deliveries[0], state="refused", reason="no name")
+    monkeypatch.setattr(
+        "bridge.pipeline.plan",
+        lambda *_: replace(planned, deliveries=(refused, *planned.deliveries[1:])),
+    )
+
+    told = await house.post(nameless)
+
+    assert {one.state for one in told.outcomes} == {"refused", "queued"}
+    assert synced == [True]
 
 
 async def test_a_parked_answer_is_synced(
