@@ -92,12 +92,12 @@ async def _deliver(
         if not synced:
             await rooms.journal.sync()
         return answer_problem(receipt.entry, receipt.problem, dead=receipt.dead, copy=receipt.copy)
-    followed = await _follow(receipt, planned, verified, route, rooms, until)
+    followed = await _follow(receipt, planned, verified, route, rooms, until, synced=synced)
     if followed.problem is not None:
         told = answer_problem(receipt.entry, followed.problem, dead=followed.dead)
     else:
         told = answer(receipt.entry, followed.outcomes, park=route.store.park, copy=receipt.copy)
-    if told.status_code == 200 and not (synced or followed.written):
+    if told.status_code == 200 and not followed.on_disk:
         await rooms.journal.sync()
     return told
 
@@ -105,7 +105,7 @@ async def _deliver(
 @dataclass(frozen=True, slots=True)
 class _Followed:
     outcomes: Sequence[Outcome]
-    written: bool = False  #: a last word was written and is on disk, and so is all before it
+    on_disk: bool = False  #: everything that the outcomes rely on
     problem: str | None = None
     dead: bool = False
 
@@ -117,16 +117,25 @@ async def _follow(
     route: Route,
     rooms: Rooms,
     until: float,
+    *,
+    synced: bool,
 ) -> _Followed:
-    """Begin what can begin, and wait for the outcomes until the store must be answered."""
+    """
+    Begin what can begin, and wait for the outcomes until the store must be answered.
+
+    Args:
+        synced: The record itself is on disk.
+    """
     begun = [
         (one, begin(one.flight, planned, verified, route, rooms) if one.flight else None)
         for one in receipt.standings
     ]
     if receipt.copy and not any(flight for _, flight in begun):
-        return _Followed(await _watch(receipt, rooms, until), written=False)
+        return _Followed(await _watch(receipt, rooms, until))
 
+    # A last word is on disk when it is told, and so is all that was recorded before it.
     written: list[Outcome] = []
+    later: list[Outcome] = []
 
     async def finish(standing: Standing, flight: Begun | None, known: Plan) -> list[Outcome]:
         if flight is None and standing.held:
@@ -134,6 +143,8 @@ async def _follow(
             standing = await _wait_for_lane(receipt.entry, endpoint, rooms, until)
             if standing.flight:
                 flight = begin(standing.flight, known, verified, route, rooms)
+            else:
+                later.append(standing.outcome)
         if flight is None:
             return [standing.outcome]
         outcome = await _told(flight, standing.outcome.endpoint, rooms, until)
@@ -150,7 +161,8 @@ async def _follow(
     complete = next((flight.followed for _, flight in begun if flight and flight.followed), None)
     if complete is not None and complete.problem is not None:
         return _Followed(outcomes, problem=complete.problem, dead=complete.dead)
-    return _Followed(outcomes, written=bool(written))
+    recorded = bool(written) or (synced and complete is None)
+    return _Followed(outcomes, on_disk=recorded and not later)
 
 
 async def _told(begun: Begun, endpoint: str, rooms: Rooms, until: float) -> Outcome:
