@@ -179,10 +179,10 @@ class Gate:
 
 async def test_a_delayed_request_is_overtaken_and_accepted_in_the_end():
     gate = Gate()
-    async with client_of(create_app(sleep=gate)) as client:
+    async with asyncio.timeout(20), client_of(create_app(sleep=gate)) as client:
         await behave(client, endpoint="bonifiq.order", delay_s=2.5, times=1)
         slow = asyncio.create_task(client.post(ORDER_PATH, json=ORDER))
-        await asyncio.wait_for(gate.reached.wait(), 20)
+        await gate.reached.wait()
 
         assert await statuses(client, ORDER_PATH, {**ORDER, "OriginalId": "2"}, 1) == [200]
         seen = (await client.get("/_received")).json()
@@ -198,10 +198,10 @@ async def test_a_delayed_request_is_overtaken_and_accepted_in_the_end():
 
 async def test_a_fault_may_come_late():
     gate = Gate()
-    async with client_of(create_app(sleep=gate)) as client:
+    async with asyncio.timeout(20), client_of(create_app(sleep=gate)) as client:
         await behave(client, endpoint="bonifiq.order", delay_s=2, status=503, after=True)
         slow = asyncio.create_task(client.post(ORDER_PATH, json=ORDER))
-        await asyncio.wait_for(gate.reached.wait(), 20)
+        await gate.reached.wait()
         assert await stored(client) == 0
 
         gate.open.set()
