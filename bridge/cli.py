@@ -193,7 +193,12 @@ def sandbox(
     told = "those of connections.toml" if credentials else "any that are not empty"
     _say(f"sandbox on http://{host}:{port}; credentials: {told}; see /_received, /_state, /_behave")
     uvicorn.run(
-        create_app(credentials), host=host, port=port, log_level="warning", access_log=False
+        create_app(credentials),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,  # what it was told to let hang ends with it
     )
 
 

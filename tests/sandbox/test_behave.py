@@ -214,7 +214,8 @@ async def test_delays_are_really_waited_for_by_default(client):
     slow = asyncio.create_task(client.post(ORDER_PATH, json=ORDER))
     for _ in range(1000):
         await asyncio.sleep(0)  # only lets the other task go on
-    await client.post(CUSTOMER_PATH, json=CUSTOMER)
+    async with asyncio.timeout(20):
+        await client.post(CUSTOMER_PATH, json=CUSTOMER)
     seen = (await client.get("/_received")).json()
     slow.cancel()
 
