@@ -81,6 +81,15 @@ class Asking:
         assert delivery.settled_at == NOON + timedelta(seconds=2)
         assert (delivery.next_at, delivery.until) == (None, None)
 
+    async def test_what_is_settled_has_no_next_attempt(self, world: World):
+        journal = await world.worker()
+        older = await fly(journal, "e1", planned(at=10))
+        await journal.back(older, delay=60, unsure=False, reason="503")
+        await deliver(journal, "e2", planned(at=20))
+
+        (delivery,) = (await journal.show(older.entry)).deliveries
+        assert (delivery.state, delivery.next_at, delivery.until) == ("stale", None, None)
+
     async def test_entries_come_newest_first_and_page_by_page(self, world: World):
         journal = await world.worker()
         made = [await deliver(journal, f"e{n}", planned(str(n))) for n in range(5)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 
 from bridge.journal.protocol import Journal
-from tests.journal.given import World, entries_of, fly, planned, record, state
+from tests.journal.given import World, entries_of, fly, planned, reason, record, state
 
 
 async def park(
@@ -98,6 +98,27 @@ class Finishing:
 
         assert await state(journal, expired.entry) == "failed"
         assert await state(journal, first.entry + 1) == "ignored"
+
+    async def test_what_is_parked_fails_at_its_next_attempt_and_not_before(self, world: World):
+        journal = await world.worker()
+        flight = await fly(journal, "e1", planned(), horizon=60.0)
+        await journal.back(flight, delay=300, unsure=False, reason="503")
+        world.clocks.advance(299)
+        await journal.sweep()
+        assert await state(journal, flight.entry) == "queued"
+
+        world.clocks.advance(1)
+        await journal.due()
+
+        assert await reason(journal, flight.entry) == "out of time; last: 503"
+
+    async def test_what_waits_for_its_store_does_not_hide_what_is_due(self, world: World):
+        journal = await world.worker()
+        await park(journal, "e1", delay=90)
+        waiting = await fly(journal, "e2", planned("2", target="vendor"), park=False)
+        await journal.back(waiting, delay=None, unsure=False, reason="503")
+
+        assert await journal.next_due() == 90
 
     async def test_it_is_told_when_the_next_one_is_due(self, world: World):
         journal = await world.worker()

@@ -11,6 +11,8 @@ from bridge.journal.protocol import Arrival, Flight, Journal, Patience, Planned,
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECOND = 1_000_000  #: in stamps
+#: Of a worker that would send for half an hour without a sign of life.
+UNFENCED = Patience(self_fence=1800, gone_after=3600)
 
 
 @dataclass

@@ -10,9 +10,10 @@ from __future__ import annotations
 import pytest
 
 from bridge.errors import JournalError
-from bridge.journal.protocol import Filter, Patience
+from bridge.journal.protocol import Filter, Journal, Patience
 from bridge.types import Outcome
 from tests.journal.given import (
+    UNFENCED,
     World,
     deliver,
     entries_of,
@@ -22,6 +23,19 @@ from tests.journal.given import (
     record,
     state,
 )
+
+
+def is_fenced(worker: Journal) -> bool:
+    """Ask again, which a type checker takes for needless."""
+    return worker.fenced
+
+
+async def nothing_to_repair(observer: Journal) -> bool:
+    """Settle what was taken over, which would come first, and see that it was all."""
+    (standing,) = await observer.due()
+    assert standing.flight is not None
+    await observer.settle(standing.flight, "refused", sync=False)
+    return await observer.sweep() == 0
 
 
 class Dying:
@@ -192,12 +206,13 @@ class Fencing:
         assert fenced == [False, False, True, False]
 
     async def test_who_was_declared_gone_is_fenced_for_good(self, world: World):
-        frozen, observer = await world.worker(), await world.worker()
+        frozen, observer = await world.worker(patience=UNFENCED), await world.worker()
         await world.declare_gone(frozen, observer)
+        assert not frozen.fenced
 
         assert not await frozen.beat()
 
-        assert frozen.fenced
+        assert is_fenced(frozen)
 
     async def test_who_was_declared_gone_gets_no_lane(self, world: World):
         """Its webhook is durable, and whoever lives finishes it."""
@@ -207,12 +222,12 @@ class Fencing:
         standing = await record(frozen, "e1", planned())
 
         assert (standing.outcome.state, standing.flight) == ("queued", None)
-        assert await frozen.due() == ()
         world.clocks.advance(60)
+        assert await frozen.due() == ()
         assert len(await observer.due()) == 1
 
     async def test_its_report_is_recorded_and_it_is_told(self, world: World):
-        frozen, observer = await world.worker(), await world.worker()
+        frozen, observer = await world.worker(patience=UNFENCED), await world.worker()
         flight = await fly(frozen, "e1", planned(at=10))
         await world.declare_gone(frozen, observer)
 
@@ -284,17 +299,18 @@ class Fencing:
         assert not await frozen.settle(flight, word, sync=False)
 
         assert await state(observer, flight.entry) == "queued"
-        assert await observer.sweep() == 0
+        assert await nothing_to_repair(observer)
 
     async def test_a_late_sure_failure_changes_nothing(self, world: World):
         frozen, observer = await world.worker(), await world.worker()
+        await deliver(observer, "e0", planned(at=5))
         flight = await fly(frozen, "e1", planned(at=10))
         await world.declare_gone(frozen, observer)
 
         assert not await frozen.back(flight, delay=0, unsure=False, reason="503")
 
         assert await reason(observer, flight.entry) == "the worker that sent it is gone"
-        assert await observer.sweep() == 0
+        assert await nothing_to_repair(observer)
 
     async def test_whoever_holds_the_lane_by_then_frees_it_by_its_own_token(self, world: World):
         frozen, observer = await world.worker(), await world.worker()
@@ -371,6 +387,18 @@ class Fencing:
 
         assert again.flight is not None
         assert (again.flight.entry, again.flight.park) == (newer, True)
+
+    async def test_a_repair_has_all_the_time_of_a_new_delivery(self, world: World):
+        frozen, observer = await world.worker(), await world.worker()
+        older = await fly(frozen, "e1", planned(at=10))
+        await world.declare_gone(frozen, observer)
+        newer = await deliver(observer, "e2", planned(at=20), horizon=60.0)
+        world.clocks.advance(600)
+        await frozen.settle(older, "delivered", sync=False)
+
+        await observer.sweep()
+
+        assert entries_of(await observer.due()) == [newer]
 
     async def test_a_lane_never_sends_two_at_once_across_a_takeover(self, world: World):
         frozen, observer = await world.worker(), await world.worker()

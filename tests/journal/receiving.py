@@ -153,6 +153,8 @@ class Receiving:
         assert standing.outcome == Outcome("vendor.order", born, "no e-mail")
         assert standing.flight is None
         assert older.flight is not None
+        (delivery,) = (await journal.show(older.flight.entry - 1)).deliveries
+        assert (delivery.settled_at, delivery.until) == (NOON, None)
 
     async def test_nothing_is_lost_when_a_store_sends_half_a_surrogate_pair(self, world: World):
         journal = await world.worker()
@@ -246,7 +248,9 @@ class Refusing:
 
         again = await record(journal, "e1", planned(), park=False)
 
-        assert again.outcome.state == "failed"
+        assert again.outcome == Outcome(
+            "vendor.order", "failed", "the store stopped repeating; last: 503"
+        )
 
     async def test_a_repeat_that_is_promised_to_be_parked_makes_it_ours(self, world: World):
         """The store's setting has changed between the two."""

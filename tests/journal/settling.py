@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.journal.protocol import FETCH, Flight
+from bridge.journal.protocol import FETCH, Filter, Flight
 from bridge.types import Outcome
 from tests.journal.given import (
     NOON,
+    UNFENCED,
     World,
     arrival,
     entries_of,
@@ -105,6 +106,7 @@ class Settling:
         journal = await world.worker()
         first = await fly(journal, "e1", planned(at=10))
         waiting = await record(journal, "e2", planned(at=20))
+        assert waiting.due_in == await journal.next_due()
         assert waiting.due_in is not None
         assert waiting.due_in > 0
 
@@ -166,11 +168,28 @@ class Expanding:
             "vendor.order",
             "vendor.customer",
         ]
-        assert all(standing.flight for standing in receipt.standings)
+        assert len(entries_of(receipt.standings)) == 2
         assert await state(journal, flight.entry, FETCH) == "delivered"
         assert (await journal.load(flight.entry)).resource == b'{"total": 12}'
         shown = await journal.show(flight.entry)
         assert (shown.event_type, shown.resource, shown.state) == ("order_paid", "1042", "open")
+
+    async def test_a_fetch_holds_nothing_afterwards(self, world: World):
+        journal = await world.worker()
+        flight = await fetch(journal, "e1")
+
+        await journal.expand(flight, b"{}", [], problem="a test order")
+
+        assert await journal.entries(Filter(state="open")) == ()
+
+    async def test_what_a_replay_has_added_meanwhile_is_only_reported(self, world: World):
+        journal = await world.worker()
+        flight = await fetch(journal, "e1")
+        await journal.replay(flight.entry, [planned()])
+
+        receipt = await journal.expand(flight, b"{}", [planned(), planned("7", endpoint="v.c")])
+
+        assert [standing.outcome.state for standing in receipt.standings] == ["queued", "flying"]
 
     async def test_what_is_known_before_stays_known(self, world: World):
         journal = await world.worker()
@@ -236,7 +255,7 @@ class Expanding:
         assert first.lane != second.lane
 
     async def test_a_fetch_that_was_taken_over_brings_nothing(self, world: World):
-        slow, other = await world.worker(), await world.worker()
+        slow, other = await world.worker(patience=UNFENCED), await world.worker()
         flight = await fetch(slow, "e1")
         await world.declare_gone(slow, other)
         (again,) = await other.due()

@@ -149,7 +149,7 @@ async def test_a_damaged_journal_is_refused_with_advice(world: World, path: Path
     await world.close()
     if harm == "overwritten":
         whole = path.read_bytes()
-        path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+        path.write_bytes(whole[:-4096] + b"\xa5" * 4096)
     elif harm == "cut off":
         os.truncate(path, path.stat().st_size // 2)
     else:

@@ -193,6 +193,7 @@ class TestTrouble:
         assert not receipt.copy
         assert len(entries_of(receipt.standings)) == 1
         assert (await journal.receive(webhook, sync=False)).copy
+        await fly(journal, "e2", planned(account="newer"), store="newer")
 
     async def test_a_file_that_may_only_be_read(self, journal: SqliteJournal):
         db = journal._engine._writer._db
@@ -249,6 +250,14 @@ class TestTrouble:
         assert await journal.entries(Filter()) == ()
         assert (await record(journal, "e2", planned(at=5))).flight
 
+    async def test_and_so_are_the_numbers_that_it_gave_to_names(self, journal: SqliteJournal):
+        twice = planned(account="first")
+        with pytest.raises(JournalUnavailable):
+            await journal.receive(arrival("e1", twice, twice, store="first"), sync=False)
+
+        await fly(journal, "e2", planned(account="first"), store="first")
+        await fly(journal, "e3", planned(account="second"), store="second")
+
     async def test_a_queue_that_grows_too_long(self, journal: SqliteJournal):
         with stalled(journal):
             waiting = [
@@ -271,6 +280,18 @@ class TestTrouble:
         await waiting
 
         await journal.sync()
+
+    async def test_a_queue_that_is_too_old_can_be_closed(
+        self, journal: SqliteJournal, world: World
+    ):
+        with stalled(journal):
+            waiting = journal._engine._writer.submit(lambda tx: None, sync=False)
+            world.clocks.steady += 1.1
+            closed = asyncio.ensure_future(journal.close())
+            await asyncio.sleep(0)
+
+        await closed
+        await waiting
 
     async def test_more_endpoints_than_there_are_numbers(self, journal: SqliteJournal):
         await fly(journal, "e1", planned())
@@ -381,7 +402,10 @@ def counting(checkpoints: threading.Semaphore) -> Callable[[str], None]:
 
 
 class TestCheckpoints:
-    async def test_much_writing_is_followed_by_a_checkpoint(self, world: World, path: Path):
+    async def test_much_writing_is_followed_by_a_checkpoint(
+        self, world: World, path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(checkpoint, "_PERIOD", 600)
         await world.worker()
         db = connect(path, wait=1)
         moved = threading.Semaphore(0)
@@ -432,9 +456,69 @@ class TestTurns:
         with closing(Turns(tmp_path)) as mine, closing(Turns(tmp_path)) as yours:
             with mine.turn(0), pytest.raises(JournalUnavailable), yours.turn(0.001):
                 pass
+            if (waiter := yours._waiter) is not None:
+                waiter.join(5)
 
-            with mine.turn(5):
+            with mine.turn(0):
                 pass
+
+    def test_who_was_given_one_turn_waits_for_the_next(self, tmp_path: Path):
+        with closing(Turns(tmp_path)) as mine, closing(Turns(tmp_path)) as yours:
+
+            def wait() -> None:
+                with yours.turn(5):
+                    pass
+
+            thread = threading.Thread(target=wait)
+            with mine.turn(0):
+                thread.start()
+                while yours._waiter is None:
+                    thread.join(0.001)
+            thread.join(5)
+
+            with mine.turn(5), pytest.raises(JournalUnavailable), yours.turn(0.001):
+                pass
+
+
+class TestWorkers:
+    async def test_a_sign_of_life_between_the_look_and_the_verdict_counts(self, world: World):
+        silent, observer = await world.worker(), await world.worker()
+        assert isinstance(observer, SqliteJournal)
+        flight = await fly(silent, "e1", planned())
+        await observer.sweep()
+        await world.observe(observer, 59, beating=None)
+        write = observer._engine.write
+
+        async def late(work: Any, **more: Any) -> Any:
+            assert await silent.beat()
+            return await write(work, **more)
+
+        observer._engine.write = late  # type: ignore[method-assign]
+        world.clocks.advance(1)
+
+        assert await observer.sweep() == 0
+        assert await silent.settle(flight, "delivered", sync=False)
+
+    async def test_of_a_gone_worker_nothing_is_left(self, world: World, path: Path):
+        crashed = await world.worker()
+        await fly(crashed, "e1", planned())
+        await world.crash(crashed)
+        observer = await world.worker()
+        await observer.sweep()
+        world.clocks.advance(10)
+        await observer.sweep()
+
+        with closing(sqlite3.connect(path)) as db:
+            assert db.execute("SELECT id FROM worker").fetchall() == [(2,)]
+        assert sorted(one.name for one in workers_folder(path).iterdir()) == ["turn", "worker-2"]
+
+    async def test_who_was_declared_gone_gives_no_more_signs_of_life(
+        self, journal: SqliteJournal, path: Path
+    ):
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("UPDATE worker SET gone = 1")
+
+        assert not await journal.beat()
 
 
 WORKER = """
