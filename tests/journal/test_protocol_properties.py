@@ -203,8 +203,10 @@ class Promises(RuleBasedStateMachine):
             expected = word if word in ("delivered", "refused") else "queued"
             delivery.state = expected
         assert ours or journal in self.gone
-        if word in ("delivered", "unsure"):
+        if word in ("delivered", "unsure") or not ours:
+            # A takeover cannot know that nothing was accepted.
             lane.barrier = max(lane.barrier, version)
+        if word in ("delivered", "unsure"):
             lane.overlapped |= not ours
         if word == "delivered" and not ours and delivery.state in ("queued", "flying"):
             delivery.state = "delivered"

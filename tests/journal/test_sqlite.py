@@ -176,6 +176,9 @@ class TestTrouble:
                 await journal.sync()
             with pytest.raises(JournalUnavailable, match="another process has been writing"):
                 await journal.sync()
+            waiter = journal._engine._writer._turns._waiter
+            assert waiter is not None
+        waiter.join(5)
 
         await journal.sync()
 
