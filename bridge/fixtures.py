@@ -21,9 +21,10 @@ from bridge.destinations import ENDPOINTS
 from bridge.destinations.endpoint import Account, document
 from bridge.errors import EventError
 from bridge.event import Event
+from bridge.mapping.accounts import Connection
 from bridge.mapping.body import parsed, read_body
 from bridge.mapping.check import Checked
-from bridge.mapping.connections import Connection, Store
+from bridge.mapping.connections import Store
 from bridge.mapping.occurrence import unseen
 from bridge.plan import Plan, Route, plan
 from bridge.types import InboundRequest, Problem

@@ -10,17 +10,19 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.destinations import ENDPOINTS
-from bridge.destinations.endpoint import Account
+from bridge.destinations.endpoint import Account, Endpoint
 from bridge.engines import ENGINES
 from bridge.errors import MappingFilesError
+from bridge.mapping.accounts import EndpointNeeds
 from bridge.mapping.check import Checked, Files, World, check
-from bridge.mapping.connections import EndpointNeeds, Store
+from bridge.mapping.connections import Store
 from bridge.mapping.functions import Function, read_functions
 from bridge.mapping.library import BUILT_IN
+from bridge.mapping.settings import Rule
 from bridge.plan import Route
 from bridge.types import Problem
 from bridge.verify import Proofs
@@ -32,11 +34,15 @@ class Loaded:
 
     checked: Checked
     functions: Mapping[str, Function]
+    endpoints: Mapping[str, Endpoint] = field(default_factory=lambda: ENDPOINTS)
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path, endpoints: Mapping[str, Endpoint] = ENDPOINTS) -> Loaded:
     """
     Read, check and compile the mapping files of *folder*.
+
+    Args:
+        endpoints: What destination files may feed.
 
     Returns:
         What could be read; its `checked.problems` hold all that is wrong.
@@ -46,15 +52,12 @@ def load(folder: Path) -> Loaded:
             _shown(folder), 1, 1, "found no folder 'sources' in it, wanted the mapping files; "
             "BRIDGE_MAPPINGS says where they are",
         )  # fmt: skip
-        return Loaded(Checked({}, {}, {}, (problem,), ()), BUILT_IN)
+        return Loaded(Checked({}, {}, {}, (problem,), ()), BUILT_IN, endpoints)
     own, problems = _own_functions(folder / "functions.py")
     functions = {**own, **BUILT_IN}
     world = World(
-        models={name: endpoint.model for name, endpoint in ENDPOINTS.items()},
-        needs={
-            name: EndpointNeeds(endpoint.credentials, endpoint.base_url)
-            for name, endpoint in ENDPOINTS.items()
-        },
+        models={name: endpoint.model for name, endpoint in endpoints.items()},
+        needs={name: _needs(endpoint) for name, endpoint in endpoints.items()},
         engines=ENGINES,
         functions=functions,
     )
@@ -73,7 +76,15 @@ def load(folder: Path) -> Loaded:
             (*problems, *checked.problems),
             checked.warnings,
         )
-    return Loaded(checked, functions)
+    return Loaded(checked, functions, endpoints)
+
+
+def _needs(endpoint: Endpoint) -> EndpointNeeds:
+    options = {
+        name: Rule(name, one.about, one.default, one.one_of, one.required)
+        for name, one in endpoint.options.items()
+    }
+    return EndpointNeeds(endpoint.credentials, endpoint.base_url, options)
 
 
 def strict(loaded: Loaded) -> Loaded:
@@ -95,10 +106,7 @@ def routes(loaded: Loaded, variables: Mapping[str, str]) -> Mapping[str, Route]:
     Args:
         variables: The values of the environment variables that the stores name.
     """
-    return {
-        name: _route(store, loaded.checked, variables)
-        for name, store in loaded.checked.stores.items()
-    }
+    return {name: _route(store, loaded, variables) for name, store in loaded.checked.stores.items()}
 
 
 def proofs(store: Store, variables: Mapping[str, str], token_secrets: tuple[str, ...]) -> Proofs:
@@ -107,8 +115,8 @@ def proofs(store: Store, variables: Mapping[str, str], token_secrets: tuple[str,
     return Proofs(secrets=secrets, url=store.url, token_secrets=token_secrets)
 
 
-def _route(store: Store, checked: Checked, variables: Mapping[str, str]) -> Route:
-    destinations = {}
+def _route(store: Store, loaded: Loaded, variables: Mapping[str, str]) -> Route:
+    checked, destinations = loaded.checked, {}
     for connection in store.endpoints:
         account = Account(
             connection.base_url,
@@ -116,7 +124,7 @@ def _route(store: Store, checked: Checked, variables: Mapping[str, str]) -> Rout
             connection.options,
         )
         name = connection.endpoint
-        destinations[name] = (checked.destinations[name], ENDPOINTS[name], account)
+        destinations[name] = (checked.destinations[name], loaded.endpoints[name], account)
     tokens = {name: variables[variable] for name, variable in store.tokens.items()}
     return Route(store, checked.sources[store.source], tokens, destinations)
 

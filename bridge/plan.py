@@ -17,9 +17,10 @@ from bridge.destinations.endpoint import Account, Endpoint, document, fingerprin
 from bridge.errors import BodyUnreadable, EventError, PayloadInvalid
 from bridge.event import Event
 from bridge.journal.protocol import Planned
+from bridge.mapping.accounts import Connection
 from bridge.mapping.body import parsed, read_body
 from bridge.mapping.compile import Scope
-from bridge.mapping.connections import Connection, Store
+from bridge.mapping.connections import Store
 from bridge.mapping.destination import Destination
 from bridge.mapping.payload import map_payload
 from bridge.mapping.run import (

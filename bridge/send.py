@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import httpx
 
-from bridge.destinations import ENDPOINTS
 from bridge.errors import ConfigError, SettingsError
 from bridge.load import Loaded, load, proofs, strict
 from bridge.mapping.compile import Compiled, nearest
@@ -121,10 +120,7 @@ def known_credentials(settings: Settings) -> Mapping[str, Collection[tuple[str, 
                 values = read_variables(connection.credentials.values())
             except SettingsError:
                 continue
-            user, password = (
-                values[connection.credentials[name]]
-                for name in ENDPOINTS[connection.endpoint].credentials
-            )
+            user, password = (values[variable] for variable in connection.credentials.values())
             known.setdefault(connection.endpoint.partition(".")[0], set()).add((user, password))
     return known
 

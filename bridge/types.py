@@ -85,6 +85,7 @@ class Payload:
 
     endpoint: str
     document: Mapping[str, Any] = field(repr=False)
+    remarks: tuple[str, ...] = ()  #: what was left out of it and why, for the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class Verdict:
     kind: Literal["delivered", "refused", "transient", "unsure"]
     reason: str = ""  #: a remark when delivered; never a customer's value
     retry_after: float | None = None  #: seconds the destination asked for
+    few: int | None = None  #: attempts after which what is transient counts as refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from bridge.docs import rewrite
 from bridge.engines import ENGINES
 from bridge.event import Customer, Facts, Item, Order
 from bridge.load import Loaded
-from bridge.mapping import connections, destination, settings, source_file
+from bridge.mapping import accounts, connections, destination, settings, source_file
+from bridge.mapping.accounts import EndpointNeeds
 from bridge.mapping.check import Files, World, check
-from bridge.mapping.connections import EndpointNeeds
 from bridge.mapping.functions import read_functions
 from bridge.mapping.library import BUILT_IN
 from bridge.pages import outdated
@@ -109,7 +109,7 @@ def test_every_key_of_every_file_is_in_the_guide() -> None:
         *(source_file._TOP + source_file._WEBHOOK + source_file._ANSWER),
         *(source_file._HANDSHAKE + source_file._FETCH + settings._KEYS),
         *(destination._TOP + destination._PAYLOAD),
-        *(connections._STORE + connections._ENDPOINT),
+        *(connections._STORE + accounts._ENDPOINT),
     }
 
     spans = " ".join(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))

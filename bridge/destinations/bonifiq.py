@@ -11,15 +11,10 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote
-
-from pydantic import ValidationError
 
 from bridge.destinations.bonifiq_models import (
     ERRORS,
@@ -31,21 +26,25 @@ from bridge.destinations.bonifiq_models import (
     OrderResult,
 )
 from bridge.destinations.endpoint import Account, Call, Endpoint, encode
+from bridge.destinations.judge import (
+    Rules,
+    integer,
+    judge,
+    read_object,
+    symbol,
+    undocumented,
+    unsure,
+)
 from bridge.redact import redact
 from bridge.types import Reply, Verdict
 
 BASE_URL = "https://api.bonifiq.com.br"
-
-#: Statuses that come before the request is acted upon; any other 5xx may come after it.
-_NOT_ACTED_UPON = frozenset({408, 425, 429, 461, 503})
 
 _HINTS: Mapping[int, str] = {
     401: "check user (API Token) and password (API Key) of the account",
     404: "check base_url of the account",
 }
 
-_SYMBOL = re.compile(r"[A-Za-z_.]{1,80}[0-9]{0,3}")
-_MOST_NAMES = 5
 _COMPLETED_CANNOT_BE_CANCELLED = 13
 
 
@@ -63,32 +62,27 @@ def _write(path: str, document: Mapping[str, Any], account: Account) -> Call:
     )
 
 
-def _judge(
-    reply: Reply, *, answer: type[Answer[Any]], nothing_done: tuple[bool | None, ...] = (None,)
+def _success(
+    reply: Reply,
+    body: Mapping[str, Any],
+    *,
+    answer: type[Answer[Any]],
+    nothing_done: tuple[bool | None, ...],
 ) -> Verdict:
     """
-    Say what *reply* means.
+    Say what the envelope of a 2xx means.
 
     Args:
         answer: The documented answer.  One that does not fit it is remarked upon only.
         nothing_done: Values of Result that say that nothing was stored.
     """
-    body = _read(reply.body)
-    if not 200 <= reply.status < 300:
-        return _judge_status(reply, body)
-    if body is None:
-        # Whatever stands between us and BonifiQ may have written it, after BonifiQ accepted.
-        return Verdict(
-            "unsure", f"HTTP {reply.status} without a JSON object; it may have been accepted"
-        )
-    error, severity = body.get("HasError"), _integer(body.get("Severity"))
+    error, severity = body.get("HasError"), integer(body.get("Severity"))
     if error is True or severity == 2:
         return Verdict("refused", f"HTTP {reply.status} with an error: {_tell(body)}")
     if error is not False and not (error is None and severity in (0, 1)):
-        return Verdict(
-            "unsure",
+        return unsure(
             f"HTTP {reply.status} with JSON in which neither HasError nor Severity says how it "
-            "ended; it may have been accepted",
+            "ended"
         )
     if "Result" in body and body["Result"] in nothing_done:
         result = json.dumps(body["Result"])
@@ -96,100 +90,32 @@ def _judge(
             "refused",
             f"HTTP {reply.status} with Result {result}: nothing was stored; {_tell(body)}",
         )
-    remarks = list(_undocumented(reply.body, answer))
+    remarks = list(undocumented(reply.body, answer))
     if body.get("HasWarning") is True or severity == 1:
         remarks.insert(0, f"accepted with a warning: {_tell(body)}")
     return Verdict("delivered", "; ".join(remarks))
 
 
-def _judge_status(reply: Reply, body: Mapping[str, Any] | None) -> Verdict:
-    status = reply.status
-    said = f"HTTP {status}" + (f": {_tell(body)}" if body else "")
-    if status in _NOT_ACTED_UPON:
-        return Verdict("transient", said, _retry_after(reply.headers))
-    if 300 <= status < 400:
-        return Verdict(
-            "refused", f"HTTP {status}: redirect not followed; check base_url of the account"
-        )
-    if 400 <= status < 500:
-        return Verdict("refused", f"{said}; {_HINTS[status]}" if status in _HINTS else said)
-    # A server or gateway that fails or gives up may do so after the order was stored.
-    return Verdict("unsure", f"{said}; it may have been accepted", _retry_after(reply.headers))
-
-
-def _read(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _integer(value: object) -> int | None:
-    return value if type(value) is int else None
+def _rules(answer: type[Answer[Any]], nothing_done: tuple[bool | None, ...] = (None,)) -> Rules:
+    success = partial(_success, answer=answer, nothing_done=nothing_done)
+    return Rules(success, _tell, _HINTS)
 
 
 def _tell(body: Mapping[str, Any]) -> str:
     """Say what an envelope says of its outcome, without what may be a customer's."""
     parts = []
-    if (number := _integer(body.get("ErrorCode"))) is not None:
+    if (number := integer(body.get("ErrorCode"))) is not None:
         name, meaning = ERRORS.get(number, ("", ""))
         known = f"{number} {name} ({meaning})" if name else redact(str(number))
         parts.append(f"ErrorCode {known}")
     parts += [
-        f"{field} {_symbol(value)}"
+        f"{field} {symbol(value)}"
         for field in ("Code", "CodeName")
         if isinstance(value := body.get(field), str) and value
     ]
     if isinstance(message := body.get("ErrorMessage"), str) and message.strip():
         parts.append(f"ErrorMessage: {redact(message)}")
     return ", ".join(parts) or "no reason is given"
-
-
-def _symbol(text: str) -> str:
-    return text if _SYMBOL.fullmatch(text) or re.fullmatch("[0-9]{1,3}", text) else "…"
-
-
-def _undocumented(body: bytes, answer: type[Answer[Any]]) -> Iterator[str]:
-    """Say where a good answer differs from the documented one: names of fields, no values."""
-    try:
-        answer.model_validate_json(body.decode("utf-8-sig"))
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        for about, wanted in (
-            ("answer has fields that are not documented", True),
-            ("fields of the answer are not as documented", False),
-        ):
-            places = dict.fromkeys(
-                ".".join(_symbol(part) for part in problem["loc"] if isinstance(part, str))
-                or "all of it"
-                for problem in problems
-                if (problem["type"] == "extra_forbidden") is wanted
-            )
-            if places:
-                more = len(places) - _MOST_NAMES
-                names = ", ".join([*places][:_MOST_NAMES])
-                yield f"{about}: {names}" + (f" and {more} more" if more > 0 else "")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """
-    Read how many seconds to wait.
-
-    There is no clock here: a date is measured from the answer's own Date, and without one it
-    tells nothing.
-
-    Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
-    """
-    asked = headers.get("retry-after", "").strip()
-    if re.fullmatch("[0-9]{1,9}", asked):
-        return float(asked)
-    try:
-        until, now = parsedate_to_datetime(asked), parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, OverflowError):
-        return None
-    until, now = (at if at.tzinfo else at.replace(tzinfo=UTC) for at in (until, now))
-    return max(0.0, (until - now).total_seconds())
 
 
 def _cancel_instead(document: Mapping[str, Any], account: Account, reply: Reply) -> Call | None:
@@ -200,7 +126,7 @@ def _cancel_instead(document: Mapping[str, Any], account: Account, reply: Reply)
     otherwise.
     Source: https://developers.bonifiq.com.br/api-reference/order/request-for-cancelling-a-purchase-order
     """
-    error = _integer((_read(reply.body) or {}).get("ErrorCode"))
+    error = integer((read_object(reply.body) or {}).get("ErrorCode"))
     if document.get("IsCancelledOrReturned") is not True or error != _COMPLETED_CANNOT_BE_CANCELLED:
         return None
     fields = ("OrderCancelledDate", "OrderStatus")
@@ -222,11 +148,11 @@ CUSTOMER = Endpoint(
     reference="https://developers.bonifiq.com.br/api/private/customer/creates-or-updates-a-customer-using-the-originalid-provided-in-the-request-body",
     model=CustomerRequest,
     base_url=BASE_URL,
-    credentials=("user", "password"),
+    credentials=(("user", "password"),),
     identity=_original_id,
     personal=True,
     write=partial(_write, "/v1/pvt/Customer/upsert"),
-    judge=partial(_judge, answer=Answer[CustomerResult]),
+    judge=partial(judge, rules=_rules(Answer[CustomerResult])),
 )
 
 ORDER = Endpoint(
@@ -235,11 +161,11 @@ ORDER = Endpoint(
     reference="https://developers.bonifiq.com.br/api/private/order/add-an-order-or-purchase",
     model=OrderRequest,
     base_url=BASE_URL,
-    credentials=("user", "password"),
+    credentials=(("user", "password"),),
     identity=_original_id,
     personal=False,
     write=partial(_write, "/v1/pvt/Order"),
-    judge=partial(_judge, answer=Answer[OrderResult]),
+    judge=partial(judge, rules=_rules(Answer[OrderResult])),
     # Dates move with every update where a platform has no payment date; alone they say nothing new.
     volatile=frozenset({"UpdatedDate", "OrderCompletedDate", "OrderCancelledDate"}),
     instead=_cancel_instead,
@@ -251,10 +177,10 @@ AFFILIATE = Endpoint(
     reference="https://developers.bonifiq.com.br/api/private/affiliate/to-create-and-update-an-affiliate-its-possible-to-create-a-customer-for-the-same",
     model=AffiliateRequest,
     base_url=BASE_URL,
-    credentials=("user", "password"),
+    credentials=(("user", "password"),),
     identity=_affiliate_id,
     personal=True,
     write=partial(_write, "/v1/pvt/Affiliate"),
     # What false without an error means is not documented; nothing suggests success.
-    judge=partial(_judge, answer=Answer[bool], nothing_done=(None, False)),
+    judge=partial(judge, rules=_rules(Answer[bool], (None, False))),
 )

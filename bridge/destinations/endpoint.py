@@ -18,6 +18,18 @@ from pydantic import BaseModel
 
 from bridge.types import Reply, Verdict
 
+Choice = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What an account may be told beside its credentials, such as the name of a header."""
+
+    about: str  #: one sentence for the documentation
+    default: Choice | None = None
+    one_of: tuple[str, ...] = ()  #: the only texts it may be
+    required: bool = False  #: every account must say it: no default would be right for all
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -25,7 +37,8 @@ class Account:
 
     base_url: str
     credentials: Mapping[str, str] = field(repr=False)
-    options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    options: Mapping[str, Choice] = field(default_factory=dict)  #: every one that has a value
+    token: str = field(default="", repr=False)  #: what its login gave; "" where it needs none
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,28 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """What a login gave: the right to call for some time."""
+
+    text: str = field(repr=False)
+    seconds: float  #: how long it is valid from now on
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """
+    How an account gets the token that its calls carry.
+
+    One token serves all calls of an account until shortly before it expires; an answer of 401
+    makes one new one.  The I/O is `bridge.logins`.
+    """
+
+    needed: Callable[[Account], bool]
+    write: Callable[[Account], Call]
+    read: Callable[[Reply], Token | Verdict]  #: the token, or why there is none; never raises
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One API operation of one destination."""
 
@@ -47,11 +82,14 @@ class Endpoint:
     reference: str  #: URL of the vendor's page
     model: type[BaseModel]  #: the body; its fields are the vendor's, none else is allowed
     base_url: str | None  #: the vendor's documented host; None: the operator must say
-    credentials: tuple[str, ...]  #: names of what an account must hold
+    #: Names of what an account must hold; where there are several sets, one of them.
+    credentials: tuple[tuple[str, ...], ...]
     identity: Callable[[Mapping[str, Any]], str]  #: the payload's own id: which thing it is about
     personal: bool  #: whether that id may be an e-mail or a document
     write: Callable[[Mapping[str, Any], Account], Call]
     judge: Callable[[Reply], Verdict]  #: what an answer means; never raises
+    options: Mapping[str, Option] = field(default_factory=dict)
+    login: Login | None = None  #: where calls carry a token that has to be fetched
     volatile: frozenset[str] = frozenset()  #: top-level fields that make no two payloads differ
     #: Another call for what the answer refused, where the vendor documents one; else None.
     instead: Callable[[Mapping[str, Any], Account, Reply], Call | None] | None = None

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from bridge.errors import MappingFilesError
-from bridge.mapping.connections import EndpointNeeds, Store, read_connections
+from bridge.mapping.accounts import EndpointNeeds
+from bridge.mapping.connections import Store, read_connections
 from bridge.mapping.destination import Destination, read_destination
 from bridge.mapping.functions import Function
 from bridge.mapping.lines import Table, read

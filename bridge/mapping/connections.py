@@ -7,17 +7,25 @@ reads the environment.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.mapping.compile import Compiled, Compiler, Namespace, nearest
-from bridge.mapping.destination import EVENT_SPACES, Destination
+from bridge.mapping.accounts import (
+    NO_VARIABLE,
+    VARIABLE,
+    AccountReading,
+    Connection,
+    EndpointNeeds,
+    read_address,
+    read_connection,
+    read_variables,
+)
+from bridge.mapping.compile import nearest
+from bridge.mapping.destination import Destination
 from bridge.mapping.functions import Function
-from bridge.mapping.layout import conditions
-from bridge.mapping.lines import Scalar, Table, plain
-from bridge.mapping.settings import missing, namespace, read_values
+from bridge.mapping.lines import Scalar, Table
+from bridge.mapping.settings import missing, read_values
 from bridge.mapping.source import Source
 from bridge.mapping.tables import flag, known_keys, seconds, section, several, text, wrong
 from bridge.types import Problem
@@ -26,37 +34,10 @@ _STORE = (
     "source", "tenant", "secrets", "tokens", "verify", "url", "on_outage", "test_orders",
     "horizon", "settings", "endpoints",
 )  # fmt: skip
-_ENDPOINT = ("base_url", "credentials", "account", "when", "options", "settings")
 _OUTAGE = ("park", "refuse")
-#: Only capitals, so that a secret in the file is not taken for a name.
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_NO_VARIABLE = (
-    "wanted the name of an environment variable in capital letters, never the secret itself"
-)
 #: Shorter windows end before an outage usually does.
 _SHORT_WINDOW = 3600.0
 _HORIZON = 72 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointNeeds:
-    """What connections.toml must give for an endpoint."""
-
-    credentials: tuple[str, ...]
-    base_url: str | None  #: the documented host; None: the operator must say
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """One store at one endpoint."""
-
-    endpoint: str
-    base_url: str
-    credentials: Mapping[str, str]  #: name -> environment variable
-    account: str  #: what shares one set of ids and one rate limit
-    options: Mapping[str, Any]
-    settings: Mapping[str, Any]  #: as the store sets them
-    when: tuple[Compiled, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +118,7 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
     known_keys(table, _STORE, "a store", problems)
     source = _source(table, reading)
     secrets = _secrets(table, problems)
-    url = _address(table, "url", problems)
+    url = read_address(table, "url", problems)
     tenant = text(table, "tenant", problems)
     test_orders = flag(table, "test_orders", problems, default=False)
     horizon = seconds(table, "horizon", problems, default=_HORIZON)
@@ -145,7 +126,9 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
     if source is None:
         return None
     engine = _engine(table, source, problems)
-    tokens = _variables(table, "tokens", source.secrets, f"source '{source.platform}'", problems)
+    tokens = read_variables(
+        table, "tokens", source.secrets, f"source '{source.platform}'", problems
+    )
     if not several(table.entries.get("secrets")) and engine not in ("jws_detached", "url_token"):
         wrong(table, "secrets", "wanted names of environment variables; without a secret nothing "
               "is accepted", problems)  # fmt: skip
@@ -234,62 +217,16 @@ def _endpoints(store: str, table: Table, reading: _Reading) -> tuple[Connection,
             message = f'wanted a table: [stores.{store}.endpoints."{name}"]'
             reading.problems.append(node.place.problem(message))
         else:
-            out.append(_endpoint(store, name, node, reading))
-    return tuple(out)
-
-
-def _endpoint(store: str, name: str, table: Table, reading: _Reading) -> Connection:
-    problems, destination, needs = reading.problems, reading.destinations[name], reading.needs[name]
-    known_keys(table, _ENDPOINT, f"endpoint '{name}'", problems)
-    base_url = _address(table, "base_url", problems) or needs.base_url or ""
-    if not base_url and "base_url" not in table.entries:
-        wrong(table, "base_url", f"'{name}' has no host that is right for all: say it", problems)
-    credentials = _variables(
-        table, "credentials", frozenset(needs.credentials), f"'{name}'", problems
-    )
-    named = table.entries.get("credentials", Table(table.place))
-    given = named.entries if isinstance(named, Table) else needs.credentials
-    for one in needs.credentials:
-        if one not in given:
-            message = f"'{one}' is missing: the name of an environment variable"
-            wrong(table, "credentials", message, problems)
-    values: Mapping[str, Any] = {}
-    if destination is not None:
-        node = table.entries.get("settings")
-        values = read_values(destination.settings, node, f"'{name}'", problems)
-        for setting in missing(destination.settings, values):
-            about = destination.settings[setting].about
-            wrong(table, "settings", f"required setting '{setting}' is missing: {about}", problems)
-    settings = namespace(destination.settings) if destination else Namespace()
-    compiler = Compiler({**EVENT_SPACES, "setting": settings}, reading.functions, problems)
-    return Connection(
-        endpoint=name,
-        base_url=base_url,
-        credentials=credentials,
-        account=text(table, "account", problems) or store,
-        options=plain(section(table, "options", problems)),
-        settings=values,
-        when=conditions(table.entries.get("when"), compiler, f"{name}.when"),
-    )
-
-
-def _variables(
-    table: Table, key: str, known: frozenset[str], of: str, problems: list[Problem]
-) -> Mapping[str, str]:
-    inner, out = section(table, key, problems), {}
-    for name, node in inner.entries.items():
-        value = node.value if isinstance(node, Scalar) else None
-        if name not in known:
-            close = (
-                nearest(name, sorted(known)) or f"; it takes {', '.join(sorted(known)) or 'none'}"
+            account = AccountReading(
+                name,
+                reading.needs[name],
+                reading.destinations[name],
+                reading.functions,
+                problems=reading.problems,
+                warnings=reading.warnings,
             )
-            message = f"{of} takes no '{name}' among its {key}{close}"
-            problems.append(inner.places[name].problem(message))
-        elif not isinstance(value, str) or not _VARIABLE.fullmatch(value):
-            problems.append(node.place.problem(_NO_VARIABLE, field=name))
-        else:
-            out[name] = value
-    return out
+            out.append(read_connection(store, node, account))
+    return tuple(out)
 
 
 def _secrets(table: Table, problems: list[Problem]) -> tuple[str, ...]:
@@ -298,13 +235,6 @@ def _secrets(table: Table, problems: list[Problem]) -> tuple[str, ...]:
         for node in several(table.entries.get("secrets"))
     ]
     for place, value in names:
-        if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
-            problems.append(place.problem(_NO_VARIABLE, field="secrets"))
+        if not isinstance(value, str) or not VARIABLE.fullmatch(value):
+            problems.append(place.problem(NO_VARIABLE, field="secrets"))
     return tuple(value for _, value in names if isinstance(value, str))
-
-
-def _address(table: Table, name: str, problems: list[Problem]) -> str:
-    address = text(table, name, problems) or ""
-    if address and not address.startswith(("https://", "http://")):
-        wrong(table, name, "wanted an address that begins with https://", problems)
-    return address

@@ -93,24 +93,25 @@ def namespace(rules: Rules) -> Namespace:
 
 
 def read_values(
-    rules: Rules, node: Node | None, of: str, problems: list[Problem]
+    rules: Rules, node: Node | None, of: str, problems: list[Problem], *, what: str = "settings"
 ) -> Mapping[str, Any]:
     """
     Read what a store sets; unknown names and wrong values are added to *problems*.
 
     Args:
         of: Whose settings they are, for messages.
+        what: The name of the table.
     """
     if node is not None and not isinstance(node, Table):
         told = "wanted a table: { name = value }"
-        problems.append(node.place.problem(told, field="settings"))
+        problems.append(node.place.problem(told, field=what))
         return {}
     given: dict[str, Any] = {}
     for name, entry in node.entries.items() if node else ():
         if name not in rules:
             close = nearest(name, list(rules)) or _known(rules)
             place = node.places[name] if node else entry.place
-            problems.append(place.problem(f"{of} has no setting '{name}'{close}"))
+            problems.append(place.problem(f"{of} has no {what.removesuffix('s')} '{name}'{close}"))
         elif wrong := check(rules[name], value := plain(entry)):
             problems.append(entry.place.problem(wrong, field=name))
         else:

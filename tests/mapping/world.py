@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from bridge.engines import ENGINES
+from bridge.mapping.accounts import EndpointNeeds
 from bridge.mapping.check import Checked, Files, World, check
-from bridge.mapping.connections import EndpointNeeds
 from bridge.mapping.library import BUILT_IN
 
 VALID = Path(__file__).parent / "valid"
@@ -42,8 +42,8 @@ class Customer(BaseModel):
 WORLD = World(
     models={"vendor.order": Order, "vendor.customer": Customer},
     needs={
-        "vendor.order": EndpointNeeds(("token",), "https://api.vendor.example"),
-        "vendor.customer": EndpointNeeds(("token",), None),
+        "vendor.order": EndpointNeeds((("token",),), "https://api.vendor.example"),
+        "vendor.customer": EndpointNeeds((("token",),), None),
     },
     engines=ENGINES,
     functions=BUILT_IN,

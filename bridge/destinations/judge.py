@@ -1,0 +1,158 @@
+"""
+Say what a destination's answer means: delivered, with a remark or without, refused, or to be
+tried again.
+
+The statuses of HTTP mean the same at every vendor and are judged here, once; what stands inside
+a 2xx, and what an error body says, is the vendor's and comes as `Rules`.  A 2xx that is not the
+documented JSON may come from whatever stands between us and the vendor, after it has accepted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bridge.types import Reply, Verdict
+
+#: Statuses that come before the request is acted upon; any other 5xx may come after it.
+#: Source: https://www.rfc-editor.org/rfc/rfc9110#section-15.5, https://www.rfc-editor.org/rfc/rfc6585#section-4
+NOT_ACTED_UPON = frozenset({408, 425, 429, 461, 503})
+#: Seconds that a destination rests which answers 429 and does not say for how long.  An
+#: assumption: none of the vendors documents Retry-After, or a figure.
+TOO_MANY_REST = 5.0
+
+_SYMBOL = re.compile(r"[A-Za-z_.]{1,80}[0-9]{0,3}")
+_MOST_NAMES = 5
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How one endpoint answers."""
+
+    #: What a 2xx with a JSON object comes to; the verdict's reason is a remark when delivered.
+    success: Callable[[Reply, Body], Verdict]
+    #: What an error body says, without what may be a customer's; "" when it says nothing.
+    tell: Callable[[Body], str]
+    hints: Mapping[int, str] = field(default_factory=dict)  #: status -> what to look into
+    not_acted_upon: frozenset[int] = frozenset()  #: the vendor's own, beside `NOT_ACTED_UPON`
+    #: status -> attempts after which waiting is given up and it counts as refused
+    few_attempts: Mapping[int, int] = field(default_factory=dict)
+
+
+def judge(reply: Reply, rules: Rules) -> Verdict:
+    """
+    Say what *reply* means.
+
+    Returns:
+        A verdict; nothing is raised, whatever the bytes are.
+    """
+    body = read_object(reply.body)
+    if not 200 <= reply.status < 300:
+        return _judge_status(reply, body, rules)
+    if body is None:
+        return unsure(f"HTTP {reply.status} without a JSON object")
+    return rules.success(reply, body)
+
+
+def unsure(reason: str, retry_after: float | None = None) -> Verdict:
+    """Make the verdict on an answer after which the payload may have been accepted."""
+    return Verdict("unsure", f"{reason}; it may have been accepted", retry_after)
+
+
+def _judge_status(reply: Reply, body: Body | None, rules: Rules) -> Verdict:
+    status = reply.status
+    said = ": ".join(filter(None, (f"HTTP {status}", rules.tell(body) if body else "")))
+    hinted = "; ".join(filter(None, (said, rules.hints.get(status, ""))))
+    if status in NOT_ACTED_UPON or status in rules.not_acted_upon:
+        wait = retry_after(reply.headers)
+        if wait is None and status == 429:
+            wait = TOO_MANY_REST
+        few = rules.few_attempts.get(status)
+        return Verdict("transient", hinted, wait, few)
+    if 300 <= status < 400:
+        return Verdict(
+            "refused", f"HTTP {status}: redirect not followed; check base_url of the account"
+        )
+    if 400 <= status < 500:
+        return Verdict("refused", hinted)
+    # A server or gateway that fails or gives up may do so after the payload was stored.
+    return unsure(hinted, retry_after(reply.headers))
+
+
+def last_word(verdict: Verdict, attempts: int) -> Verdict:
+    """Give up what may only be tried a few times: after so many *attempts* it is refused."""
+    if verdict.kind != "transient" or verdict.few is None or attempts < verdict.few:
+        return verdict
+    return replace(
+        verdict, kind="refused", reason=f"{verdict.reason}; given up after {attempts} attempts"
+    )
+
+
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """Read a JSON object; None when it is anything else."""
+    try:
+        value = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def integer(value: object) -> int | None:
+    """Give *value* if it is a whole number; true and false are none."""
+    return value if type(value) is int else None
+
+
+def symbol(text: str) -> str:
+    """Show a name or code that a vendor gives; what does not look like one is not shown."""
+    return text if _SYMBOL.fullmatch(text) or re.fullmatch("[0-9]{1,3}", text) else "…"
+
+
+def undocumented(body: bytes, answer: type[BaseModel]) -> Iterator[str]:
+    """Say where a good answer differs from the documented one: names of fields, no values."""
+    try:
+        answer.model_validate_json(body.decode("utf-8-sig"))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        for about, wanted in (
+            ("answer has fields that are not documented", True),
+            ("fields of the answer are not as documented", False),
+        ):
+            places = dict.fromkeys(
+                ".".join(symbol(part) for part in problem["loc"] if isinstance(part, str))
+                or "all of it"
+                for problem in problems
+                if (problem["type"] == "extra_forbidden") is wanted
+            )
+            if places:
+                more = len(places) - _MOST_NAMES
+                names = ", ".join([*places][:_MOST_NAMES])
+                yield f"{about}: {names}" + (f" and {more} more" if more > 0 else "")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """
+    Read how many seconds to wait.
+
+    There is no clock here: a date is measured from the answer's own Date, and without one it
+    tells nothing.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+    """
+    asked = headers.get("retry-after", "").strip()
+    if re.fullmatch("[0-9]{1,9}", asked):
+        return float(asked)
+    try:
+        until, now = parsedate_to_datetime(asked), parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, OverflowError):
+        return None
+    until, now = (at if at.tzinfo else at.replace(tzinfo=UTC) for at in (until, now))
+    return max(0.0, (until - now).total_seconds())

@@ -1,0 +1,153 @@
+"""
+What connections.toml says of one endpoint of a store: host, credentials, options, condition.
+
+Secrets are names of environment variables, never values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.mapping.compile import Compiled, Compiler, Namespace, nearest
+from bridge.mapping.destination import EVENT_SPACES, Destination
+from bridge.mapping.functions import Function
+from bridge.mapping.layout import conditions
+from bridge.mapping.lines import Scalar, Table
+from bridge.mapping.settings import Rules, filled, missing, namespace, read_values
+from bridge.mapping.tables import known_keys, section, text, wrong
+from bridge.types import Problem
+
+_ENDPOINT = ("base_url", "credentials", "account", "when", "options", "settings")
+#: Only capitals, so that a secret in the file is not taken for a name.
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+NO_VARIABLE = (
+    "wanted the name of an environment variable in capital letters, never the secret itself"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointNeeds:
+    """What connections.toml must give for an endpoint, and may."""
+
+    #: Names of what an account must hold; where there are several sets, one of them.
+    credentials: tuple[tuple[str, ...], ...]
+    base_url: str | None  #: the documented host; None: the operator must say
+    options: Rules = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One store at one endpoint."""
+
+    endpoint: str
+    base_url: str
+    credentials: Mapping[str, str]  #: name -> environment variable
+    account: str  #: what shares one set of ids and one rate limit
+    options: Mapping[str, Any]  #: those with a value
+    settings: Mapping[str, Any]  #: as the store sets them
+    when: tuple[Compiled, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReading:
+    """What the table of one endpoint is read with."""
+
+    endpoint: str
+    needs: EndpointNeeds
+    destination: Destination | None  #: None: its file's own mistakes are told already
+    functions: Mapping[str, Function]
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def read_connection(store: str, table: Table, reading: AccountReading) -> Connection:
+    """Read ``[stores.NAME.endpoints."vendor.operation"]``; what is wrong is added to the problems."""
+    problems, destination, name = reading.problems, reading.destination, reading.endpoint
+    known_keys(table, _ENDPOINT, f"endpoint '{name}'", problems)
+    base_url = read_address(table, "base_url", problems) or reading.needs.base_url or ""
+    if not base_url and "base_url" not in table.entries:
+        wrong(table, "base_url", f"'{name}' has no host that is right for all: say it", problems)
+    rules = destination.settings if destination else {}
+    values = (
+        _values(table, "settings", "setting", rules, name, problems)
+        if destination is not None
+        else {}
+    )
+    spaces = {**EVENT_SPACES, "setting": namespace(rules) if destination else Namespace()}
+    compiler = Compiler(spaces, reading.functions, problems)
+    options = filled(
+        reading.needs.options,
+        _values(table, "options", "option", reading.needs.options, name, problems),
+    )
+    return Connection(
+        endpoint=name,
+        base_url=base_url,
+        credentials=_credentials(table, reading),
+        account=text(table, "account", problems) or store,
+        options={option: value for option, value in options.items() if value is not None},
+        settings=values,
+        when=conditions(table.entries.get("when"), compiler, f"{name}.when"),
+    )
+
+
+def _values(
+    table: Table, key: str, one: str, rules: Rules, endpoint: str, problems: list[Problem]
+) -> Mapping[str, Any]:
+    values = read_values(rules, table.entries.get(key), f"'{endpoint}'", problems, what=key)
+    for name in missing(rules, values):
+        wrong(table, key, f"required {one} '{name}' is missing: {rules[name].about}", problems)
+    return values
+
+
+def _credentials(table: Table, reading: AccountReading) -> Mapping[str, str]:
+    """Read the credentials: all names of exactly one of the sets that the endpoint takes."""
+    endpoint, problems, sets = reading.endpoint, reading.problems, reading.needs.credentials
+    known = frozenset(name for one in sets for name in one)
+    credentials = read_variables(table, "credentials", known, f"'{endpoint}'", problems)
+    named = table.entries.get("credentials", Table(table.place))
+    if not isinstance(named, Table):
+        return credentials
+    given = set(named.entries) & known
+    if any(set(one) == given for one in sets):
+        return credentials
+    begun = [one for one in sets if given <= set(one)]
+    if len(begun) == 1 or len(sets) == 1:
+        for name in (begun or sets)[0]:
+            if name not in given:
+                message = f"'{name}' is missing: the name of an environment variable"
+                wrong(table, "credentials", message, problems)
+        return credentials
+    wanted = " or ".join(" and ".join(f"'{name}'" for name in one) for one in sets)
+    wrong(table, "credentials", f"wanted {wanted}: names of environment variables", problems)
+    return credentials
+
+
+def read_variables(
+    table: Table, key: str, known: frozenset[str], of: str, problems: list[Problem]
+) -> Mapping[str, str]:
+    """Read a table of name = environment variable; names that are not *known* are told."""
+    inner, out = section(table, key, problems), {}
+    for name, node in inner.entries.items():
+        value = node.value if isinstance(node, Scalar) else None
+        if name not in known:
+            close = (
+                nearest(name, sorted(known)) or f"; it takes {', '.join(sorted(known)) or 'none'}"
+            )
+            message = f"{of} takes no '{name}' among its {key}{close}"
+            problems.append(inner.places[name].problem(message))
+        elif not isinstance(value, str) or not VARIABLE.fullmatch(value):
+            problems.append(node.place.problem(NO_VARIABLE, field=name))
+        else:
+            out[name] = value
+    return out
+
+
+def read_address(table: Table, name: str, problems: list[Problem]) -> str:
+    """Read an address; "" where there is none."""
+    address = text(table, name, problems) or ""
+    if address and not address.startswith(("https://", "http://")):
+        wrong(table, name, "wanted an address that begins with https://", problems)
+    return address
