@@ -294,6 +294,87 @@ async def test_a_payload_that_cannot_be_made_is_kept_with_its_line_and_stops_no_
     assert "12345678909" not in reasons["bonifiq.affiliate"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "field", "endpoint", "other"),
+    [
+        (
+            {"email": "", "billing": {"cpf": "12345678909", "first_name": "Elisa"}},
+            "OriginalId: nothing was found, wanted text",
+            "bonifiq.customer",
+            "bonifiq.affiliate",
+        ),
+        (
+            {"email": "", "billing": {}},
+            "Email and Document are missing, wanted one of them",
+            "bonifiq.affiliate",
+            "bonifiq.customer",
+        ),
+    ],
+)
+async def test_a_customer_whom_an_endpoint_cannot_take_is_refused_by_name_and_stops_no_other(
+    journal: Journal,
+    outside: Outside,
+    loaded: Loaded,
+    wrong: dict[str, object],
+    field: str,
+    endpoint: str,
+    other: str,
+) -> None:
+    key = "email" if endpoint == "bonifiq.customer" else "id"
+    house = House(
+        journal,
+        outside,
+        loaded,
+        platform="woocommerce",
+        endpoints=(endpoint, other),
+        own={"bonifiq.customer": {"customer_key": key}},
+    )
+
+    told = await house.post(edited("woocommerce/affiliate_coupon", **wrong))
+
+    assert (told.status_code, told.status) == (200, "parked")
+    assert [one.endpoint for one in outside.sent] == [other]
+    assert await states(journal, told.entry) == {endpoint: "refused", other: "delivered"}
+    shown = await journal.show(told.entry or 0)
+    assert shown.state == "dead"
+    [reason] = [one.reason for one in shown.deliveries if one.endpoint == endpoint]
+    assert reason.startswith(f"mappings/destinations/{endpoint.replace('.', '_')}.toml:")
+    assert field in reason
+
+
+async def test_an_operator_may_have_customers_without_an_email_skipped(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, endpoints=("bonifiq.customer",))
+    told = await house.post(webhook("shopify/customer_without_email"))
+    assert [one.state for one in told.outcomes] == ["refused"]
+
+    only_with_email = Compiler(EVENT_SPACES, BUILT_IN, []).expression(
+        "customer.email | present", Place("connections.toml", 1, 1)
+    )
+    assert only_with_email is not None
+    [connection] = house.route.store.endpoints
+    endpoints = (replace(connection, when=(only_with_email,)),)
+    store = replace(house.route.store, endpoints=endpoints)
+    house.rooms = replace(house.rooms, routes={"shop": replace(house.route, store=store)})
+    told = await house.post(webhook("shopify/customer_without_email", x_shopify_event_id="2"))
+
+    assert (told.status_code, told.status) == (200, "ignored")
+    assert outside.sent == []
+
+
+async def test_a_guests_order_is_skipped_and_no_dead_letter(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded)
+
+    told = await house.post(webhook("shopify/guest_without_email"))
+
+    assert (told.status_code, told.status) == (200, "ignored")
+    assert (await journal.show(told.entry or 0)).state == "done"
+    assert outside.sent == []
+
+
 async def test_what_is_not_wanted_is_ignored_with_the_reason(
     house: House, outside: Outside, journal: Journal
 ) -> None:
