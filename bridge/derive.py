@@ -21,6 +21,7 @@ from typing import Any
 
 from bridge.currency import exponent
 from bridge.event import Category, Customer, Event, Facts, Item, Named, Order
+from bridge.types import Problem
 
 _EXACT = Context(prec=80)
 _ZERO = Decimal(0)
@@ -50,6 +51,7 @@ def build(
     facts: Mapping[str, Any],
     order: Mapping[str, Any] | None,
     customer: Mapping[str, Any] | None,
+    remarks: tuple[Problem, ...] = (),
 ) -> Event:
     """
     Make the event of converted facts, with all that is derived.
@@ -58,6 +60,7 @@ def build(
         facts: The fields of `Facts`.
         order: The mapped fields of `Order`, nested as in the model; None in a customer event.
         customer: The mapped fields of `Customer`.
+        remarks: What was left out of them.
 
     Raises:
         NotDerivable: An amount is negative or missing, or `paid` would be below zero.
@@ -67,6 +70,7 @@ def build(
         event=event,
         order=_order(event, order) if order is not None else None,
         customer=_customer(customer or {}),
+        remarks=remarks,
     )
 
 

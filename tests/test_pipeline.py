@@ -27,6 +27,7 @@ from bridge.park import finish_due
 from bridge.pipeline import answer_by, process
 from bridge.plan import plan
 from bridge.types import Answer, InboundRequest, Verdict
+from tests.conftest import ROOT
 from tests.house import ORDER, Outside, edited, opened, prove, rooms_of, store_route, webhook
 
 DOWN = Verdict("transient", "no connection: ConnectError")
@@ -60,6 +61,15 @@ class House:
 @pytest.fixture
 def house(journal: Journal, outside: Outside, loaded: Loaded) -> House:
     return House(journal, outside, loaded)
+
+
+def phone_line() -> str:
+    """Where the phone of an order's customer is mapped."""
+    file = "mappings/sources/shopify.toml"
+    lines = (ROOT / file).read_text().splitlines()
+    number = next(at for at, line in enumerate(lines, 1) if line.startswith("phone"))
+    column = lines[number - 1].index('"') + 2
+    return f"{file}:{number}:{column}"
 
 
 async def states(journal: Journal, entry: int | None) -> dict[str, str]:
@@ -373,6 +383,73 @@ async def test_a_guests_order_is_skipped_and_no_dead_letter(
     assert (told.status_code, told.status) == (200, "ignored")
     assert (await journal.show(told.entry or 0)).state == "done"
     assert outside.sent == []
+
+
+async def test_a_phone_that_cannot_be_read_is_left_out_and_the_journal_says_so(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, endpoints=(ORDER, "bonifiq.customer"))
+    outside.verdicts = [Verdict("delivered", "accepted with a warning: Code 3")]
+
+    told = await house.post(webhook("shopify/phone_not_understood"))
+
+    assert (told.status_code, told.status) == (200, "delivered")
+    assert "Phone" not in outside.sent[0].document["Customer"]
+    remark = f"{phone_line()}: customer.phone: left out: no phone number of BR"
+    wanted = {
+        ORDER: f"{remark}; accepted with a warning: Code 3",
+        "bonifiq.customer": f"{remark}; not for order_paid",
+    }
+    assert {one.endpoint: one.reason for one in told.outcomes} == wanted
+    shown = await journal.show(told.entry or 0)
+    assert {one.endpoint: one.reason for one in shown.deliveries} == wanted
+
+
+async def test_the_remark_stands_before_what_the_destination_or_its_model_refused(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, endpoints=(ORDER, "bonifiq.customer"))
+    outside.verdicts = [REFUSED]
+    keyless = edited("shopify/customer_updated", email=None, phone="(202) 555-0142")
+
+    order = await house.post(webhook("shopify/phone_not_understood"))
+    customer = await house.post(keyless)
+
+    [refused] = [one.reason for one in order.outcomes if one.endpoint == ORDER]
+    assert refused.endswith(": customer.phone: left out: no phone number of BR; ErrorCode 9")
+    [unmade] = [one.reason for one in customer.outcomes if one.endpoint == "bonifiq.customer"]
+    first, second = unmade.split("; ")
+    assert first.endswith(": customer.phone: left out: no phone number of BR")
+    assert "bonifiq_customer.toml:" in second
+    assert "OriginalId" in second
+
+
+async def test_a_failed_attempt_carries_no_remark_and_the_one_that_arrives_does(
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    house = House(journal, outside, loaded)
+    outside.verdicts = [DOWN]
+
+    told = await house.post(webhook("shopify/phone_not_understood"))
+    await house.rooms.flights.drain(5.0)
+    assert [one.reason for one in told.outcomes] == [DOWN.reason]
+    await finish_due(house.rooms)
+    await house.rooms.flights.drain(5.0)
+
+    [delivery] = (await journal.show(told.entry or 0)).deliveries
+    assert delivery.state == "delivered"
+    assert delivery.reason.endswith(": customer.phone: left out: no phone number of BR")
+
+
+async def test_the_stores_country_completes_a_phone_number(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, platform="woocommerce", country="US")
+
+    await house.post(webhook("woocommerce/phone_of_the_store"))
+
+    assert outside.sent[0].document["Customer"]["Phone"] == "+12025550142"
 
 
 async def test_what_is_not_wanted_is_ignored_with_the_reason(

@@ -83,6 +83,8 @@ def test_a_fixture_is_what_was_worked_out_by_hand(case: Case, loaded: Loaded) ->
         return
     assert planned.event is not None
     assert wanted["event_type"] == planned.event.event.type
+    remarks = [f"{one.field}: {one.message}" for one in planned.event.remarks]
+    assert wanted.get("remarks", []) == remarks
     refused = {one.endpoint: one.reason for one in planned.deliveries if one.state == "refused"}
     assert set(wanted.get("refused", {})) == set(refused)
     for endpoint, field in wanted.get("refused", {}).items():
