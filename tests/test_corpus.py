@@ -8,7 +8,7 @@ suite says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import simplejson
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -25,53 +24,12 @@ from bridge.fixtures import ARRIVED, Case, cases, plan_of, read_headers, route
 from bridge.load import Loaded
 from bridge.plan import Plan, plan
 from bridge.types import InboundRequest
-from bridge.verify import Proofs, restore, verify
+from bridge.verify import Proofs, verify
+from tests.platforms import Real, corpus
 from tests.real import CAPTURED, CORPUS, SHARED, needs
 
 FIXTURES = Path(__file__).parent / "fixtures"
-PLATFORMS = ("shopify", "woocommerce", "saleor")
-TOPIC_HEADERS = {
-    "shopify": "x-shopify-topic",
-    "woocommerce": "x-wc-webhook-topic",
-    "saleor": "saleor-event",
-}
-#: Every topic that carries the kind of a corpus file.
-TOPICS = {
-    ("shopify", "order"): ["orders/paid", "orders/updated", "orders/cancelled", "orders/fulfilled"],
-    ("shopify", "customer"): ["customers/create", "customers/update"],
-    ("woocommerce", "order"): ["order.created", "order.updated"],
-    ("woocommerce", "customer"): ["customer.created", "customer.updated"],
-    ("saleor", "order"): ["order_fully_paid", "order_cancelled", "order_refunded"],
-    ("saleor", "customer"): ["customer_created", "customer_updated"],
-}
-#: Documents that are no webhooks of the platform, or were stripped of amounts by their author.
-UNMAPPABLE = {
-    "order-cad-discount-sparse.json": "without shipping lines and refunds",
-    "order-notify-order-confirmation.json": "an e-mail notification",
-    "order-notify-order-refunded.json": "an e-mail notification",
-}
-
-
-def corpus() -> Iterator[Any]:
-    for platform in PLATFORMS:
-        for path in sorted((CORPUS / platform).glob("*.json")):
-            kind = path.name.partition("-")[0]
-            for topic in TOPICS.get((platform, kind), []):
-                yield pytest.param(path, topic, id=f"{path.stem}-{topic}")
-
-
-def webhook_body(path: Path) -> bytes:
-    """The resource as a webhook carries it: a wrapper of one name belongs to the REST answer."""
-    document = json.loads(path.read_text(), parse_float=Decimal)
-    if path.parent.name == "shopify" and isinstance(document, dict) and len(document) == 1:
-        return simplejson.dumps(next(iter(document.values())), use_decimal=True).encode()
-    return path.read_bytes()
-
-
-def planned(platform: str, headers: Mapping[str, str], body: bytes, loaded: Loaded) -> Plan:
-    request = InboundRequest("real", "POST", headers, {}, body, ARRIVED)
-    where = route(platform, loaded.checked, {"test_orders": True})
-    return plan(restore(request, "real"), where, {})
+REAL = list(corpus())
 
 
 @cache
@@ -104,16 +62,13 @@ def assert_sound(found: Plan) -> None:
 
 
 @needs(CORPUS)
-@pytest.mark.parametrize(("path", "topic"), list(corpus()) or [pytest.param(None, "", id="none")])
-def test_a_real_payload_is_mapped_or_told(path: Path, topic: str, loaded: Loaded) -> None:
-    platform = path.parent.name
-    headers = {"content-type": "application/json", TOPIC_HEADERS[platform]: topic}
-
-    found = planned(platform, headers, webhook_body(path), loaded)
+@pytest.mark.parametrize("real", REAL or [pytest.param(None, id="none")], ids=str)
+def test_a_real_payload_is_mapped_or_told(real: Real, loaded: Loaded) -> None:
+    found = plan_of(real.case, loaded.checked)
 
     assert_sound(found)
     assert not any(one.state == "refused" for one in found.deliveries)
-    if path.name in UNMAPPABLE:
+    if real.unmappable:
         if found.dead:
             assert all(problem.line for problem in found.problems)
         else:
@@ -124,23 +79,12 @@ def test_a_real_payload_is_mapped_or_told(path: Path, topic: str, loaded: Loaded
 
 @needs(CORPUS)
 @pytest.mark.parametrize(
-    ("name", "topic", "total"),
-    [
-        # Worked by hand from the amounts in the document.
-        ("shopify/order-hk-coupon-shipping-phone.json", "orders/paid", "374.00"),
-        ("shopify/order-official-2026-07-discount-phone.json", "orders/paid", "181.09"),
-        ("woocommerce/order-docs-v3-727-processing.json", "order.updated", "19.35"),
-        ("woocommerce/order-fees-multi.json", "order.updated", "40.00"),
-    ],
+    "real", [one for one in REAL if one.total] or [pytest.param(None, id="none")], ids=str
 )
-def test_real_totals_are_right(name: str, topic: str, total: str, loaded: Loaded) -> None:
-    path = CORPUS / name
-    platform = path.parent.name
-    headers = {"content-type": "application/json", TOPIC_HEADERS[platform]: topic}
+def test_real_totals_are_right(real: Real, loaded: Loaded) -> None:
+    found = plan_of(real.case, loaded.checked)
 
-    found = planned(platform, headers, webhook_body(path), loaded)
-
-    assert Decimal(total) == found.payloads["bonifiq.order"].document["OrderTotal"]
+    assert Decimal(real.total or "") == found.payloads["bonifiq.order"].document["OrderTotal"]
 
 
 @needs(SHARED)
@@ -152,7 +96,7 @@ def test_what_a_fixture_becomes_keeps_the_contract(case: Case, loaded: Loaded) -
 def deliveries() -> list[Any]:
     return [
         pytest.param(path, id=f"{path.parent.name}-{path.stem}")
-        for platform in PLATFORMS
+        for platform in ("saleor", "woocommerce")
         for path in sorted((CAPTURED / platform).glob("*.http"))
     ] or [pytest.param(None, id="none")]
 

@@ -8,9 +8,11 @@ An amount may only change where the file says that the platform may leave it out
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from bridge.errors import BridgeError
 from bridge.fixtures import Case, cases, plan_of
 from bridge.load import Loaded
 from bridge.plan import Plan
+from tests.platforms import PLATFORMS, facts
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ALL = list(cases(FIXTURES))
@@ -53,15 +56,26 @@ def changed(body: Any, path: tuple[Any, ...], new: Any) -> bytes:
 
 
 def replaced(case: Case, body: bytes) -> Case:
-    request = case.request
-    return Case(
-        case.folder,
-        case.platform,
-        case.name,
-        type(request)(request.store, "POST", request.headers, {}, body, request.received_at),
-        case.resources,
-        case.overrides,
-    )
+    return replace(case, request=replace(case.request, body=body))
+
+
+#: What a fixture can be changed in: ``body``, or a resource by its name.
+Part = str
+BODY: Part = ""
+
+
+def parts(case: Case) -> Iterator[tuple[Part, Any]]:
+    """The body, where it is JSON, and every resource."""
+    with contextlib.suppress(ValueError):
+        yield BODY, json.loads(case.request.body, parse_float=Decimal)
+    yield from case.resources.items()
+
+
+def with_part(case: Case, part: Part, content: bytes) -> Case:
+    if part == BODY:
+        return replaced(case, content)
+    new = json.loads(content, parse_float=Decimal)
+    return replace(case, resources={**case.resources, part: new})
 
 
 def total(planned: Plan) -> Decimal | None:
@@ -82,61 +96,43 @@ def assert_clean(planned: Plan) -> None:
 
 #: Deleted, nulled, emptied, retyped.
 CHANGES: tuple[Any, ...] = (_GONE, None, "", [], {}, "x", True)
-#: Where such a change means another amount, and why nobody could know better.
-MAY_CHANGE: dict[str, dict[str, str]] = {
-    "shopify": {
-        "line_items.*.gift_card": "a gift card that is bought earns nothing",
-        "shipping_lines": "an empty list: nothing was shipped",
-        "shipping_lines.*": "one line less",
-        "shipping_lines.*.is_removed": "a removed line was not paid",
-        "shipping_lines.*.tax_lines.*": "one tax less; `?? 0`, since old orders have none",
-        "shipping_lines.*.tax_lines.*.price": "`?? 0`, since old orders have no tax lines",
-        "original_total_duties_set": "`?? 0`, since it is null without duties",
-        "original_total_duties_set.shop_money": "`?? 0`, since it is null without duties",
-        "original_total_duties_set.shop_money.amount": "`?? 0`, since it is null without duties",
-        "refunds.*.refund_line_items.*": "one refunded line less",
-    },
-    "woocommerce": {
-        "shipping_tax": "`?? 0`, since shops without taxes may leave it out",
-        "refunds": "`?? 0`, since old versions leave it out",
-        "refunds.*": "one refund less",
-    },
-    "saleor": {},
-}
 
 
-def general(path: tuple[Any, ...]) -> str:
-    """``line_items.3.price`` -> ``line_items.*.price``."""
-    return ".".join("*" if isinstance(key, int) else key for key in path)
+def general(part: Part, path: tuple[Any, ...]) -> str:
+    """``line_items.3.price`` -> ``line_items.*.price``, ``resource.NAME.`` before a resource's."""
+    names = ("resource", part, *path) if part else path
+    return ".".join("*" if isinstance(key, int) else key for key in names)
 
 
-def distinct(platform: str, loaded: Loaded) -> Iterator[tuple[Case, Any, tuple[Any, ...]]]:
+def distinct(platform: str, loaded: Loaded) -> Iterator[tuple[Case, Part, Any, tuple[Any, ...]]]:
     """Every leaf of every fixture of a platform, once for each event type that it is in."""
     seen = set()
     for case in MAPPED:
         if case.platform != platform:
             continue
         event = plan_of(case, loaded.checked).event
-        body = json.loads(case.request.body, parse_float=Decimal)
-        for path in nodes(body):
-            key = (event.event.type if event else "", general(path))
-            if key not in seen:
-                seen.add(key)
-                yield case, body, path
+        for part, document in parts(case):
+            for path in nodes(document):
+                key = (event.event.type if event else "", general(part, path))
+                if key not in seen:
+                    seen.add(key)
+                    yield case, part, document, path
 
 
-@pytest.mark.parametrize("platform", sorted(MAY_CHANGE))
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_changed_leaf_gives_a_valid_payload_or_a_line(platform: str, loaded: Loaded) -> None:
+    allowed = facts(platform).get("may_change", {})
     wrong = set()
-    for case, body, path in distinct(platform, loaded):
+    for case, part, document, path in distinct(platform, loaded):
         before = total(plan_of(case, loaded.checked))
+        place = general(part, path)
         for new in CHANGES:
-            found = plan_of(replaced(case, changed(body, path, new)), loaded.checked)
+            found = plan_of(with_part(case, part, changed(document, path, new)), loaded.checked)
 
             assert_clean(found)
             after = total(found)
-            if after is not None and after != before and general(path) not in MAY_CHANGE[platform]:
-                wrong.add(f"{case.name}: {general(path)} = {new!r}: {before} -> {after}")
+            if after is not None and after != before and place not in allowed:
+                wrong.add(f"{case.name}: {place} = {new!r}: {before} -> {after}")
     assert sorted(wrong) == []
 
 
@@ -150,21 +146,22 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 PLACES = [
-    (case, path)
+    (case, part, path)
     for case in MAPPED
-    for path in nodes(json.loads(case.request.body, parse_float=Decimal))
+    for part, document in parts(case)
+    for path in nodes(document)
 ]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(place=st.sampled_from(PLACES), new=ANYTHING)
 def test_any_json_at_any_place_ends_in_a_plan(
-    place: tuple[Case, tuple[Any, ...]], new: Any, loaded: Loaded
+    place: tuple[Case, Part, tuple[Any, ...]], new: Any, loaded: Loaded
 ) -> None:
-    case, path = place
-    body = json.loads(case.request.body, parse_float=Decimal)
+    case, part, path = place
+    content = changed(dict(parts(case))[part], path, new)
 
-    assert_clean(plan_of(replaced(case, changed(body, path, new)), loaded.checked))
+    assert_clean(plan_of(with_part(case, part, content), loaded.checked))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
