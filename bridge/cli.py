@@ -182,16 +182,33 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port on loopback.")] = 8090,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Run stand-ins of the documented destination APIs on loopback."""
+    """
+    Run stand-ins of the documented destination APIs on loopback.
+
+    A destination that connections.toml has credentials for accepts these and no others; any
+    other accepts whatever is not empty.
+    """
     import uvicorn
 
-    from bridge.sandbox import create_app
+    from bridge.sandbox import VENDORS, create_app
     from bridge.send import known_credentials
     from bridge.settings import read_settings
 
-    credentials = known_credentials(read_settings())
-    told = "those of connections.toml" if credentials else "any that are not empty"
-    _say(f"sandbox on http://{host}:{port}; credentials: {told}; see /_received, /_state, /_behave")
+    credentials = {
+        vendor: accounts
+        for vendor, accounts in known_credentials(read_settings()).items()
+        if vendor in VENDORS
+    }
+    free = [vendor for vendor in VENDORS if vendor not in credentials]
+    told = "; ".join(
+        f"{', '.join(vendors)}: credentials {which}"
+        for vendors, which in (
+            (credentials, "of connections.toml"),
+            (free, "that are not empty"),
+        )
+        if vendors
+    )
+    _say(f"sandbox on http://{host}:{port}; {told}; see /_received, /_state, /_behave")
     uvicorn.run(
         create_app(credentials),
         host=host,

@@ -106,22 +106,25 @@ def post(request: Signed, *, timeout: float) -> tuple[int, str]:
     return response.status_code, response.text
 
 
-def known_credentials(settings: Settings) -> Mapping[str, Collection[tuple[str, str]]]:
+def known_credentials(settings: Settings) -> Mapping[str, Collection[Mapping[str, str]]]:
     """
-    Give the credentials that connections.toml names, by destination, as far as they are set.
+    Give the credentials that connections.toml names, as far as they are set.
 
-    The sandbox accepts these and no others; without any it accepts whatever is not empty.
+    Returns:
+        By destination, what each of its accounts holds, as name -> value.
     """
     loaded: Loaded = load(settings.mappings)
-    known: dict[str, set[tuple[str, str]]] = {}
+    known: dict[str, list[Mapping[str, str]]] = {}
     for store in loaded.checked.stores.values():
         for connection in store.endpoints:
             try:
                 values = read_variables(connection.credentials.values())
             except SettingsError:
                 continue
-            user, password = (values[variable] for variable in connection.credentials.values())
-            known.setdefault(connection.endpoint.partition(".")[0], set()).add((user, password))
+            account = {name: values[variable] for name, variable in connection.credentials.items()}
+            accounts = known.setdefault(connection.endpoint.partition(".")[0], [])
+            if account not in accounts:
+                accounts.append(account)
     return known
 
 

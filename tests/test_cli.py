@@ -14,7 +14,7 @@ from bridge.cli import app
 from bridge.errors import ConfigError
 from bridge.fixtures import ARRIVED
 from bridge.load import Loaded
-from bridge.send import prepare
+from bridge.send import known_credentials, prepare
 from bridge.settings import read_settings
 from bridge.types import InboundRequest
 from bridge.verify import Proofs, verify
@@ -260,6 +260,63 @@ def test_send_to_a_store_that_is_not_there_names_those_that_are(
 
     with pytest.raises(ConfigError, match="did you mean 'shop'"):
         prepare(read_settings(), "shopp", "orders/paid", b"{}", {}, None)
+
+
+def test_credentials_are_known_by_vendor_as_far_as_they_are_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings = with_store(tmp_path)
+    connections = mappings / "connections.toml"
+    connections.write_text(
+        connections.read_text()
+        + """
+[stores.shop.endpoints."bonifiq.customer"]
+credentials = { user = "SHOP_TOKEN", password = "SHOP_KEY" }
+[stores.shop.endpoints."bonifiq.affiliate"]
+credentials = { user = "OTHER_TOKEN", password = "SHOP_KEY" }
+"""
+    )
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(mappings))
+    monkeypatch.setenv("SHOP_TOKEN", "a token")
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    assert known_credentials(read_settings()) == {}
+
+    monkeypatch.setenv("SHOP_KEY", "a key")
+    account = {"user": "a token", "password": "a key"}
+    assert known_credentials(read_settings()) == {"bonifiq": [account]}
+
+    monkeypatch.setenv("OTHER_TOKEN", "another")
+    accounts = [account, {"user": "another", "password": "a key"}]
+    assert known_credentials(read_settings()) == {"bonifiq": accounts}
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ({}, "bonifiq, cheqpay, capillary: credentials that are not empty"),
+        (
+            {"bonifiq": [{"user": "a", "password": "b"}]},
+            (
+                "bonifiq: credentials of connections.toml; "
+                "cheqpay, capillary: credentials that are not empty"
+            ),
+        ),
+        # A destination that an operator has added has no stand-in.
+        (
+            {"adnet": [{"key": "a"}]},
+            "bonifiq, cheqpay, capillary: credentials that are not empty",
+        ),
+    ],
+)
+def test_the_sandbox_says_whom_it_lets_in(known, told, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr("bridge.send.known_credentials", lambda _: known)
+    monkeypatch.setattr("uvicorn.run", lambda app, **_: served.append(app))
+    result = run("sandbox", "--port", "8123")
+
+    assert result.exit_code == 0
+    assert len(served) == 1
+    assert f"http://127.0.0.1:8123; {told}; see " in result.stderr
 
 
 def copied(folder: Path) -> Path:

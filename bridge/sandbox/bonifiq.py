@@ -14,27 +14,36 @@ Source: https://developers.bonifiq.com.br
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from bridge.sandbox.contracts import (
-    BONIFIQ_AFFILIATE,
-    BONIFIQ_CUSTOMER,
-    BONIFIQ_ORDER,
-    Schema,
+from bridge.sandbox.check import Flaw
+from bridge.sandbox.contracts import Schema
+from bridge.sandbox.contracts.bonifiq import AFFILIATE, CUSTOMER, ORDER
+from bridge.sandbox.endpoint import (
+    Accounts,
+    Endpoint,
+    Shelf,
+    Told,
+    Vendor,
+    basic,
+    knows,
 )
-from bridge.sandbox.endpoint import Endpoint, Shelf, Told, basic
+from bridge.sandbox.tokens import Tokens
 
 Body = Mapping[str, Any]
 
 PENDING, COMPLETE, CANCELLED = 1, 2, 3
 
+#: API Token and API Key.
+CREDENTIALS = ("user", "password")
+
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="bonifiq", charset="UTF-8"'}
 
 _PRODUCT_FIELDS = ("OriginalId", "Title", "Url", "ImageUrl", "IsActive", "ProductPrice")
-_CUSTOMER_FIELDS = tuple(BONIFIQ_CUSTOMER["properties"])
+_CUSTOMER_FIELDS = tuple(CUSTOMER["properties"])
 _ORDER_FIELDS = (
     "OriginalId",
     "OrderPlacementDate",
@@ -61,9 +70,9 @@ def _envelope(result: Any, message: str | None = None, code: int | None = None) 
     }
 
 
-def _fail(status: int, message: str) -> Body:
+def _fail(status: int, flaws: Sequence[Flaw]) -> Body:
     # Told to succeed without storing anything, it says so: clean, and nothing was done.
-    return _envelope(None, message if status >= 400 else None)
+    return _envelope(None, "; ".join(map(str, flaws)) if status >= 400 else None)
 
 
 def _error(code: int, message: str) -> Told:
@@ -204,28 +213,31 @@ def _whole(amount: Decimal | int) -> Decimal:
     return Decimal(amount).to_integral_value(ROUND_DOWN)
 
 
-def _endpoint(
-    name: str,
-    path: str,
-    schema: Schema,
-    refuse: Callable[[Body], Told | None],
-    accept: Callable[[Shelf, Body], Told],
-) -> Endpoint:
-    return Endpoint(
-        name=f"bonifiq.{name}",
-        method="POST",
-        path=f"/v1/pvt/{path}",
-        schema=schema,
-        authenticate=basic,
-        challenge=_CHALLENGE,
-        refuse=refuse,
-        accept=accept,
-        fail=_fail,
+def _endpoints(accounts: Accounts, _: Tokens) -> tuple[Endpoint, ...]:
+    def endpoint(
+        name: str,
+        path: str,
+        schema: Schema,
+        refuse: Callable[[Body], Told | None],
+        accept: Callable[[Shelf, Body], Told],
+    ) -> Endpoint:
+        return Endpoint(
+            name=f"bonifiq.{name}",
+            method="POST",
+            paths=(f"/v1/pvt/{path}",),
+            schema=schema,
+            proves=lambda headers: knows(basic(headers, *CREDENTIALS), accounts),
+            challenge=_CHALLENGE,
+            refuse=lambda came: refuse(came.document),
+            accept=lambda shelf, came: accept(shelf, came.document),
+            fail=_fail,
+        )
+
+    return (
+        endpoint("customer", "Customer/upsert", CUSTOMER, _refuse_customer, _accept_customer),
+        endpoint("order", "Order", ORDER, _refuse_order, _accept_order),
+        endpoint("affiliate", "Affiliate", AFFILIATE, _refuse_affiliate, _accept_affiliate),
     )
 
 
-ENDPOINTS = (
-    _endpoint("customer", "Customer/upsert", BONIFIQ_CUSTOMER, _refuse_customer, _accept_customer),
-    _endpoint("order", "Order", BONIFIQ_ORDER, _refuse_order, _accept_order),
-    _endpoint("affiliate", "Affiliate", BONIFIQ_AFFILIATE, _refuse_affiliate, _accept_affiliate),
-)
+VENDOR = Vendor("bonifiq", (CREDENTIALS,), _endpoints)

@@ -1,8 +1,9 @@
-"""Bodies as the vendor's pages show them, and the way they are sent."""
+"""Bodies as the vendors' pages show them, and the way they are sent."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,11 @@ PATHS = {
     "bonifiq.order": ORDER_PATH,
     "bonifiq.affiliate": AFFILIATE_PATH,
 }
+
+CHEQPAY_PATH = "/customers/add-update"
+CAPILLARY_PATH = "/v2/integrations/customer/upsert/bulk"
+TOKEN_PATH = "/v3/oauth/token/generate"
+ENDPOINTS = (*PATHS, "cheqpay.customer", "capillary.customer", "capillary.token")
 
 CUSTOMER: Mapping[str, Any] = {
     "OriginalId": "bia@shop.example",
@@ -79,12 +85,73 @@ FULL_ORDER: Mapping[str, Any] = {
 AFFILIATE: Mapping[str, Any] = {"Name": "Bia Lima", "Email": "bia@shop.example", "Coupon": "BIA10"}
 
 
+CHEQPAY: Mapping[str, Any] = {
+    "externalId": "shop-7",
+    "firstName": "Mariana",
+    "lastName": "Ruiz",
+    "email": "mariana@shop.example",
+    "phoneNumber": "+525512345678",
+    "active": True,
+    "notificationOptions": {"notifyEmail": False, "notifyPhone": True},
+}
+PROFILE: Mapping[str, Any] = {
+    "firstName": "Asha",
+    "lastName": "Rao",
+    "identifiers": [
+        {"type": "externalId", "value": "shop-9"},
+        {"type": "mobile", "value": "919876543210"},
+        {"type": "email", "value": "asha@shop.example"},
+    ],
+    "commChannels": [
+        {
+            "type": "mobile",
+            "value": "919876543210",
+            "primary": True,
+            "verified": False,
+            "meta": {"lastViewedDate": "", "residence": True, "office": False},
+        },
+        {"type": "email", "value": "asha@shop.example", "primary": True, "verified": False},
+    ],
+    "source": "ECOMMERCE",
+    "accountId": "shop-main",
+}
+CAPILLARY: Mapping[str, Any] = {
+    "profiles": [PROFILE],
+    "loyaltyInfo": {"loyaltyType": "loyalty"},
+    "extendedFields": {"gender": "Female"},
+}
+SUBSCRIPTION: Mapping[str, Any] = {
+    "profiles": [{"identifiers": [{"type": "mobile", "value": "919876543210"}]}],
+    "loyaltyInfo": {"loyaltyType": "loyalty"},
+    "statusLabel": "Active",
+    "subscriptionInfo": {
+        "subscriptions": [
+            {
+                "channel": "ios",
+                "accountId": "shop-main",
+                "priority": "BULK",
+                "type": "OPTIN",
+                "sourceName": "ECOMMERCE",
+            }
+        ]
+    },
+}
+KEY: Mapping[str, str] = {"x-api-key": "a key", "x-merchant-id": "a merchant"}
+
+
 def basic(user: str = "token", password: str = "key") -> dict[str, str]:
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
     return {"Authorization": f"Basic {pair}"}
 
 
-def client_of(app: Starlette) -> httpx.AsyncClient:
+def till(name: str = "a till", password: str = "its password") -> dict[str, str]:
+    return basic(name, hashlib.md5(password.encode()).hexdigest())
+
+
+def client_of(app: Starlette, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
     """Talk to the application as a client with credentials that nobody knows."""
-    transport = httpx.ASGITransport(app=app)
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=basic())
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://sandbox",
+        headers=basic() if headers is None else headers,
+    )

@@ -19,7 +19,6 @@ from tests.sandbox.bodies import (
     FULL_ORDER,
     ORDER,
     ORDER_PATH,
-    PATHS,
     basic,
     client_of,
 )
@@ -193,9 +192,7 @@ async def test_a_broken_rule_is_an_error_inside_200_with_the_published_number(
 ):
     assert failed(await client.post(path, json=body), 200, code)
     kept = (await client.get("/_state")).json()
-    assert {name: (one["count"], one["accepted"]) for name, one in kept.items()} == dict.fromkeys(
-        PATHS, (0, 0)
-    )
+    assert {(one["count"], one["accepted"]) for one in kept.values()} == {(0, 0)}
 
 
 @pytest.mark.parametrize(
@@ -358,6 +355,10 @@ async def test_missing_and_malformed_credentials_are_challenged(client, header):
     assert (await stored(client, "bonifiq.customer"))["count"] == 0
 
 
+def known(user: str, password: str) -> dict[str, str]:
+    return {"user": user, "password": password}
+
+
 @pytest.mark.parametrize(
     ("user", "password", "status"),
     [
@@ -369,43 +370,13 @@ async def test_missing_and_malformed_credentials_are_challenged(client, header):
     ],
 )
 async def test_configured_credentials_are_the_only_ones(user, password, status):
-    app = create_app({"bonifiq": [("token", "key"), ("tokén", "k:ey")]})
+    app = create_app({"bonifiq": [known("token", "key"), known("tokén", "k:ey")]})
     async with client_of(app) as client:
         answer = await client.post(CUSTOMER_PATH, json=CUSTOMER, headers=basic(user, password))
 
     assert answer.status_code == status
 
 
-async def test_nobody_is_let_in_when_the_configured_pairs_are_none():
+async def test_nobody_is_let_in_when_the_configured_accounts_are_none():
     async with client_of(create_app({"bonifiq": []})) as client:
         assert (await client.post(CUSTOMER_PATH, json=CUSTOMER)).status_code == 401
-
-
-def test_credentials_for_a_vendor_that_is_not_here_are_an_error():
-    with pytest.raises(ValueError, match=r"credentials for bonifik: wanted only bonifiq"):
-        create_app({"bonifik": [("token", "key")]})
-
-
-async def test_an_unknown_path_names_the_known_ones(client):
-    answer = await client.post("/v1/pvt/order", json=ORDER)
-
-    assert answer.status_code == 404
-    assert "HasError" not in answer.json()
-    controls = ["/_behave", "/_received", "/_state", "/_health"]
-    assert answer.json()["known"] == [*PATHS.values(), *controls]
-
-
-async def test_a_slash_too_many_is_an_unknown_path_and_no_redirect(client):
-    assert (await client.post(f"{ORDER_PATH}/", json=ORDER)).status_code == 404
-
-
-async def test_a_wrong_method_is_told_the_right_one(client):
-    answer = await client.put(ORDER_PATH, json=ORDER)
-
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert answer.json() == {"error": "wanted POST"}
-    assert (await client.get("/_received")).json() == []
-
-
-async def test_it_says_that_it_is_there(client):
-    assert (await client.get("/_health")).status_code == 200

@@ -7,9 +7,24 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bridge.sandbox import create_app
 from bridge.sandbox.behave import Behaviour
-from bridge.sandbox.server import Memory
-from tests.sandbox.bodies import CUSTOMER, CUSTOMER_PATH, ORDER, ORDER_PATH, basic
+from bridge.sandbox.controls import Memory
+from bridge.sandbox.tokens import Tokens
+from tests.sandbox.bodies import (
+    CAPILLARY,
+    CAPILLARY_PATH,
+    CHEQPAY,
+    CHEQPAY_PATH,
+    CUSTOMER,
+    CUSTOMER_PATH,
+    KEY,
+    ORDER,
+    ORDER_PATH,
+    TOKEN_PATH,
+    basic,
+    client_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +64,8 @@ async def test_requests_are_listed_in_the_order_of_their_arrival(client):
     assert [one["body"] for one in seen] == [ORDER, CUSTOMER, {}]
     times = [datetime.fromisoformat(one["at"]) for one in seen]
     assert before <= times[0] <= times[1] <= times[2] <= datetime.now(UTC)
-    assert {set(one) == {"endpoint", "headers", "body", "at", "answered"} for one in seen} == {True}
+    fields = {"endpoint", "path", "query", "headers", "body", "at", "answered"}
+    assert all(set(one) == fields for one in seen)
 
 
 async def test_headers_are_in_lower_case_and_repeated_ones_are_joined(client):
@@ -78,6 +94,50 @@ async def test_credentials_are_never_shown(client, sent, shown):
     assert "dG9rZW46a2V5" not in answer.text
 
 
+SECRETS = {
+    "key and merchant": (CHEQPAY_PATH, KEY),
+    "bearer": (CHEQPAY_PATH, {"Authorization": "Bearer a key"}),
+    "names of the operator's own": (
+        CHEQPAY_PATH,
+        {"Merchant": "m1", "ApiKey": "k1", "Token": "t1"},
+    ),
+    "token": (CAPILLARY_PATH, {"X-CAP-API-OAUTH-TOKEN": "a token"}),
+}
+
+
+@pytest.mark.parametrize(("path", "headers"), SECRETS.values(), ids=SECRETS.keys())
+async def test_keys_and_tokens_are_never_shown(path, headers):
+    async with client_of(create_app(), headers) as client:
+        await client.post(path, json={})
+        answer = await client.get("/_received")
+
+    (seen,) = answer.json()
+    assert {seen["headers"][name.lower()] for name in headers} == {"…"}
+    for value in headers.values():
+        assert value.removeprefix("Bearer ") not in answer.text
+
+
+@pytest.mark.parametrize("content", [b'{"key": "ours", "secret": "ours"}', b"ours", b'["ours"]'])
+async def test_a_body_that_is_a_credential_is_never_shown(client, content):
+    headers = {"Content-Type": "application/json"}
+    told = await client.post(TOKEN_PATH, content=content, headers=headers)
+    answer = await client.get("/_received")
+
+    assert [one["body"] for one in answer.json()] == ["…"]
+    assert "ours" not in answer.text + told.text + (await client.get("/_state")).text
+
+
+async def test_path_and_query_are_shown_as_they_were_written(client):
+    await client.post(f"/pos{CHEQPAY_PATH}", json=CHEQPAY)
+    await client.post(f"{CAPILLARY_PATH}?skipChangeIdentifier=true&a=%20b", json=[CAPILLARY])
+    seen = (await client.get("/_received")).json()
+
+    assert [(one["path"], one["query"]) for one in seen] == [
+        (f"/pos{CHEQPAY_PATH}", ""),
+        (CAPILLARY_PATH, "skipChangeIdentifier=true&a=%20b"),
+    ]
+
+
 async def test_requests_that_were_told_to_fail_are_listed_too(client):
     await client.post("/_behave", json={"endpoint": "*", "status": 503})
     await client.post(CUSTOMER_PATH, json=CUSTOMER)
@@ -95,7 +155,7 @@ async def test_the_list_can_be_emptied_and_the_store_stays(client):
 
 
 def test_the_oldest_requests_are_forgotten_first():
-    memory = Memory(Behaviour([]), {})
+    memory = Memory(Behaviour([]), {}, Tokens(lambda: 0.0))
     memory.received.extend({"body": number} for number in range(100_001))
 
     assert (memory.received[0], len(memory.received)) == ({"body": 1}, 100_000)

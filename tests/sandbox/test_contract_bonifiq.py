@@ -8,15 +8,12 @@ which date comes first, nor of text that is only spaces: there the sandbox is st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 import simplejson
-import yaml
-from jsonschema import Draft202012Validator
 
-from bridge.sandbox.contracts import BONIFIQ_AFFILIATE, BONIFIQ_CUSTOMER, BONIFIQ_ORDER, Schema
+from bridge.sandbox.contracts import Schema, bonifiq
 from tests.sandbox.bodies import (
     AFFILIATE,
     CANCELLED,
@@ -26,36 +23,21 @@ from tests.sandbox.bodies import (
     ORDER,
     PATHS,
 )
+from tests.sandbox.contract import contract
 
 pytestmark = pytest.mark.anyio
 
-CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "destinations" / "bonifiq.openapi.yaml"
-
-if not CONTRACT.exists():
-    pytest.skip(
-        "the contract is kept beside the repository, and is not here", allow_module_level=True
-    )
-
-SPEC: dict[str, Any] = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
-COMPONENTS: dict[str, Any] = SPEC["components"]["schemas"]
-
-
-def validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(
-        {"$ref": f"#/components/schemas/{schema}", "components": SPEC["components"]},
-        format_checker=Draft202012Validator.FORMAT_CHECKER,
-    )
-
+CONTRACT = contract("bonifiq")
 
 REQUESTS = {
-    "bonifiq.customer": validator("CustomerRequest"),
-    "bonifiq.order": validator("OrderRequest"),
-    "bonifiq.affiliate": validator("AffiliateRequest"),
+    "bonifiq.customer": CONTRACT.validator("CustomerRequest"),
+    "bonifiq.order": CONTRACT.validator("OrderRequest"),
+    "bonifiq.affiliate": CONTRACT.validator("AffiliateRequest"),
 }
 ANSWERS = {
-    "bonifiq.customer": validator("CustomerUpsertResponse"),
-    "bonifiq.order": validator("OrderResponse"),
-    "bonifiq.affiliate": validator("AffiliateResponse"),
+    "bonifiq.customer": CONTRACT.validator("CustomerUpsertResponse"),
+    "bonifiq.order": CONTRACT.validator("OrderResponse"),
+    "bonifiq.affiliate": CONTRACT.validator("AffiliateResponse"),
 }
 
 
@@ -179,30 +161,29 @@ async def test_the_sandbox_and_the_contract_agree_about_a_body(client, endpoint,
 
 async def test_every_example_of_the_contract_is_accepted(client):
     for endpoint, path in PATHS.items():
-        content = SPEC["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-        for example in content["examples"].values():
-            answer = await client.post(path, json=example["value"])
+        for example in CONTRACT.examples(path):
+            answer = await client.post(path, json=example)
             assert answer.json()["HasError"] is False, (endpoint, answer.text)
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (BONIFIQ_CUSTOMER, "CustomerRequest"),
-        (BONIFIQ_ORDER, "OrderRequest"),
-        (BONIFIQ_AFFILIATE, "AffiliateRequest"),
-        (BONIFIQ_ORDER["properties"]["Products"]["items"], "ProductRequest"),
-        (BONIFIQ_ORDER["properties"]["Metadatas"]["items"], "MetadataRequest"),
-        (BONIFIQ_ORDER["properties"]["Branch"], "NamedReference"),
-        (BONIFIQ_ORDER["$defs"]["category"], "ProductCategory"),
+        (bonifiq.CUSTOMER, "CustomerRequest"),
+        (bonifiq.ORDER, "OrderRequest"),
+        (bonifiq.AFFILIATE, "AffiliateRequest"),
+        (bonifiq.ORDER["properties"]["Products"]["items"], "ProductRequest"),
+        (bonifiq.ORDER["properties"]["Metadatas"]["items"], "MetadataRequest"),
+        (bonifiq.ORDER["properties"]["Branch"], "NamedReference"),
+        (bonifiq.ORDER["$defs"]["category"], "ProductCategory"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_schema_has_the_fields_of_the_contract(ours: Schema, theirs: str):
-    contract = COMPONENTS[theirs]
+    documented = CONTRACT.components[theirs]
 
-    assert set(ours["properties"]) == set(contract["properties"])
-    assert set(ours["required"]) == set(contract.get("required", ()))
+    assert set(ours["properties"]) == set(documented["properties"])
+    assert set(ours["required"]) == set(documented.get("required", ()))
 
 
 @pytest.mark.parametrize(
@@ -225,5 +206,7 @@ async def test_an_answer_has_every_field_of_the_contract(client, endpoint, body,
     result = simplejson.loads(answer.content)["Result"]
 
     for part, schema in parts.items():
-        assert set(result[part] if part else result) == set(COMPONENTS[schema]["properties"])
-    assert set(answer.json()) == {*COMPONENTS["Envelope"]["properties"], "Result"}
+        assert set(result[part] if part else result) == set(
+            CONTRACT.components[schema]["properties"]
+        )
+    assert set(answer.json()) == {*CONTRACT.components["Envelope"]["properties"], "Result"}
