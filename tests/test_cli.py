@@ -45,7 +45,8 @@ def test_map_prints_one_object_with_the_event_and_every_payload() -> None:
     assert told["status"] == "mapped"
     assert told["event"]["type"] == "order_paid"
     assert str(told["event"]["order"]["paid"]) == "196.20"
-    assert list(told["payloads"]) == ["bonifiq.order"]
+    assert set(told["payloads"]) >= {"bonifiq.order", "cheqpay.customer"}
+    assert set(told["skipped"]) >= {"bonifiq.customer", "bonifiq.affiliate"}
     assert str(told["payloads"]["bonifiq.order"]["OrderTotal"]) == "196.20"
 
 
@@ -79,7 +80,7 @@ def test_map_takes_settings_of_sources_and_endpoints() -> None:
     waiting = printed(*PAID, "--setting", "complete_on=completed_at", BODY)
 
     assert ids["payloads"]["bonifiq.order"]["Customer"]["OriginalId"] == "8100000000011"
-    assert waiting["payloads"] == {}
+    assert "bonifiq.order" not in waiting["payloads"]
     assert "complete_on" in waiting["skipped"]["bonifiq.order"]
 
 
