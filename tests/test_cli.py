@@ -65,6 +65,23 @@ def test_map_tells_every_line_of_what_cannot_be_mapped(tmp_path: Path) -> None:
     assert "12,50" not in result.stdout
 
 
+def test_map_tells_who_refuses_a_body_and_what_the_others_get() -> None:
+    nameless = str(FIXTURES / "shopify" / "customer_without_name" / "request.body")
+
+    result = run("map", "--source", "shopify", "--topic", "customers/create", nameless)
+    told = json.loads(result.stdout)
+
+    assert result.exit_code == 3
+    assert told["status"] == "refused"
+    [error] = told["errors"]
+    assert (error["field"], error["file"]) == (
+        "firstName",
+        "mappings/destinations/cheqpay_customer.toml",
+    )
+    assert "bonifiq.customer" in told["payloads"]
+    assert "cheqpay.customer" not in told["payloads"]
+
+
 def test_map_says_why_a_body_is_ignored() -> None:
     pending = str(FIXTURES / "shopify" / "pending_not_paid" / "request.body")
 
