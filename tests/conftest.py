@@ -6,10 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bridge.load import Loaded, load, strict
 
 ROOT = Path(__file__).parents[1]
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("bridge", deadline=None)
+settings.load_profile("bridge")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
