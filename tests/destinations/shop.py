@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import httpx
 import pytest
 
 from bridge.app import build, configure
+from bridge.destinations import ENDPOINTS
 from bridge.entries import reading
 from bridge.journal.protocol import DeliverySummary, EntrySummary
 from bridge.settings import read_settings
 from bridge.types import InboundRequest
-from tests.house import SECRET
+from tests.conftest import ROOT
+from tests.house import FIXTURES, SECRET, webhook
 
 Vendor = Callable[[httpx.Request], httpx.Response]
 
@@ -25,7 +29,16 @@ source    = "shopify"
 tenant    = "casa-inventada.myshopify.com"
 secrets   = ["SHOP_SECRET"]
 on_outage = "{on_outage}"
+
+[stores.shop.endpoints."{endpoint}"]
+base_url    = "https://vendor.example"
+credentials = {{ {credentials} }}
+{more}
 """
+#: What an account must say beside its host and credentials, by vendor.
+MORE = {
+    "cheqpay": 'options = { path_prefix = "" }',
+}
 
 
 @dataclass(frozen=True)
@@ -88,3 +101,42 @@ class Shop:
                 )
                 for one in answers
             ]
+
+
+def connect(
+    folder: Path,
+    endpoint: str,
+    vendor: Vendor,
+    patch: pytest.MonkeyPatch,
+    *,
+    on_outage: str = "park",
+) -> Shop:
+    """Make the shop that feeds one endpoint, in *folder*; one that is there is taken up again."""
+    mappings = folder / "mappings"
+    for file in ("sources/shopify.toml", f"destinations/{endpoint.replace('.', '_')}.toml"):
+        (mappings / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / "mappings" / file, mappings / file)
+    names = ENDPOINTS[endpoint].credentials[0]
+    for name in names:
+        patch.setenv(f"SHOP_{name.upper()}", f"the {name}")
+    connections = STORE.format(
+        endpoint=endpoint,
+        on_outage=on_outage,
+        credentials=", ".join(f'{name} = "SHOP_{name.upper()}"' for name in names),
+        more=MORE.get(endpoint.partition(".")[0], ""),
+    )
+    (mappings / "connections.toml").write_text(connections)
+    return Shop(mappings, vendor, patch)
+
+
+def webhook_for(endpoint: str) -> InboundRequest:
+    """A signed webhook that becomes a payload of the endpoint."""
+    return webhook(_case_for(endpoint))
+
+
+@cache
+def _case_for(endpoint: str) -> str:
+    """A fixture that a plain store sends to the endpoint."""
+    fitting = FIXTURES.glob(f"shopify/*/{endpoint}.json")
+    folder = min(one.parent for one in fitting if not (one.parent / "store.toml").exists())
+    return folder.relative_to(FIXTURES).as_posix()
