@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 from bridge.app import build, configure
 from bridge.destinations import ENDPOINTS
+from bridge.destinations.endpoint import Account, Endpoint
 from bridge.entries import reading
 from bridge.journal.protocol import DeliverySummary, EntrySummary
 from bridge.settings import read_settings
@@ -35,10 +36,24 @@ base_url    = "https://vendor.example"
 credentials = {{ {credentials} }}
 {more}
 """
-#: What an account must say beside its host and credentials, by vendor.
-MORE = {
-    "cheqpay": 'options = { path_prefix = "" }',
+#: What a store must say beside host and credentials, by vendor: options and settings.
+SAID: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "cheqpay": {"options": {"path_prefix": ""}},
 }
+
+
+def account(endpoint: Endpoint, base_url: str, names: Sequence[str]) -> Account:
+    """An account that holds one of the endpoint's sets of credentials."""
+    options = {name: one.default for name, one in endpoint.options.items()}
+    options |= _said(endpoint.name).get("options", {})
+    known = {name: value for name, value in options.items() if value is not None}
+    made = Account(base_url, {name: f"the {name}" for name in names}, known)
+    needs_token = endpoint.login is not None and endpoint.login.needed(made)
+    return replace(made, token="the token") if needs_token else made
+
+
+def _said(endpoint: str) -> Mapping[str, Mapping[str, str]]:
+    return SAID.get(endpoint.partition(".")[0], {})
 
 
 @dataclass(frozen=True)
@@ -123,7 +138,10 @@ def connect(
         endpoint=endpoint,
         on_outage=on_outage,
         credentials=", ".join(f'{name} = "SHOP_{name.upper()}"' for name in names),
-        more=MORE.get(endpoint.partition(".")[0], ""),
+        more="\n".join(
+            f"{table} = {{ {', '.join(f'{name} = {value!r}' for name, value in said.items())} }}"
+            for table, said in _said(endpoint).items()
+        ),
     )
     (mappings / "connections.toml").write_text(connections)
     return Shop(mappings, vendor, patch)
