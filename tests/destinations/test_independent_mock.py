@@ -13,27 +13,23 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import yaml
 
 from bridge.destinations import ENDPOINTS
 from bridge.destinations.endpoint import Account, Call, Endpoint
 from bridge.types import Reply
 from tests.destinations.answers import SUCCESS, answers
+from tests.destinations.contracts import CONTRACTS, contract, goldens, operation
 from tests.destinations.shop import account
 from tests.e2e.servers import eventually, free_port, stop
-from tests.house import FIXTURES
-from tests.real import SHARED, needs
+from tests.real import needs
 
-CONTRACTS = SHARED / "destinations"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 PRISM = Path(
     os.environ.get("PRISM") or CACHE / "webhook-bridge" / "prism-5" / "node_modules/.bin/prism"
@@ -41,27 +37,9 @@ PRISM = Path(
 VENDORS = sorted({name.partition(".")[0] for name in ENDPOINTS})
 
 
-def goldens(endpoint: Endpoint) -> Mapping[str, Any]:
-    """Every payload of the endpoint that a person approved, by its fixture."""
-    found = sorted(FIXTURES.glob(f"*/*/{endpoint.name}.json"))
-    return {
-        path.parent.relative_to(FIXTURES).as_posix(): json.loads(
-            path.read_text(), parse_float=Decimal
-        )
-        for path in found
-    }
-
-
 def accounts(endpoint: Endpoint, base_url: str) -> list[Account]:
     """An account for each way to prove who calls."""
     return [account(endpoint, base_url, names) for names in endpoint.credentials]
-
-
-def operation(contract: Any, endpoint: Endpoint) -> Any:
-    """The operation that the endpoint calls, found by the address it writes."""
-    payload = next(iter(goldens(endpoint).values()))
-    call = endpoint.write(payload, accounts(endpoint, "http://mock")[0])
-    return contract["paths"][urlsplit(call.url).path][call.method.lower()]
 
 
 def with_our_answers(vendor: str, endpoints: list[Endpoint]) -> Any:
@@ -71,23 +49,23 @@ def with_our_answers(vendor: str, endpoints: list[Endpoint]) -> Any:
     Made-up answers break the contract's own patterns, and an error that is documented without
     an example hides which violation it stands for.
     """
-    contract = yaml.safe_load((CONTRACTS / f"{vendor}.openapi.yaml").read_text(encoding="utf-8"))
+    spec = contract(vendor)
     for endpoint in endpoints:
         good = next(one for one in answers(endpoint.name) if one.row == SUCCESS)
-        found = operation(contract, endpoint)
+        found = operation(spec, endpoint.name)
         documented = found["responses"]["200"]
         documented["content"]["application/json"]["examples"] = {
             "delivered": {"value": json.loads(good.body)}
         }
         found["responses"] = {"200": documented}
-    return contract
+    return spec
 
 
 @contextmanager
-def prism(contract: Any, folder: Path) -> Iterator[str]:
+def prism(spec: Any, folder: Path) -> Iterator[str]:
     """Run Prism on a free port until the block ends; violations are errors to it."""
     file, port = folder / "contract.json", free_port()
-    file.write_text(json.dumps(contract, default=str))
+    file.write_text(json.dumps(spec, default=str))
     command = [str(PRISM), "mock", "--errors", "-h", "127.0.0.1", "-p", str(port), str(file)]
     with (folder / "prism.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -127,7 +105,7 @@ def test_prism_accepts_every_golden_and_refuses_what_is_broken(vendor: str, tmp_
     with prism(with_our_answers(vendor, endpoints), tmp_path) as url, httpx.Client() as client:
         for endpoint in endpoints:
             for caller in accounts(endpoint, url):
-                payloads = goldens(endpoint)
+                payloads = goldens(endpoint.name)
                 refused = {}
                 for case, payload in payloads.items():
                     reply = send(client, endpoint.write(payload, caller))

@@ -8,10 +8,8 @@ against what the vendors document.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import yaml
 
 from bridge.destinations import ENDPOINTS
 from bridge.destinations.judge import last_word
@@ -26,9 +24,9 @@ from tests.destinations.answers import (
     Said,
     answers,
 )
-from tests.real import SHARED, needs
+from tests.destinations.contracts import CONTRACTS, contract
+from tests.real import needs
 
-CONTRACTS = SHARED / "destinations"
 CELLS = [pytest.param(name, one, id=f"{name} {one}") for name in ENDPOINTS for one in answers(name)]
 
 
@@ -72,10 +70,6 @@ def test_what_may_be_tried_a_few_times_is_refused_after_them_and_not_before() ->
     assert last_word(verdict, 3).kind == "refused"
     assert last_word(verdict, 3).reason == "HTTP 503; given up after 3 attempts"
     assert last_word(Verdict("transient", "HTTP 503"), 1000).kind == "transient"
-
-
-def contract(vendor: str) -> Any:
-    return yaml.safe_load((CONTRACTS / f"{vendor}.openapi.yaml").read_text(encoding="utf-8"))
 
 
 def responses(vendor: str) -> Iterator[str]:
