@@ -30,9 +30,10 @@ source    = "shopify"
 tenant    = "casa-inventada.myshopify.com"
 secrets   = ["SHOP_SECRET"]
 on_outage = "{on_outage}"
-
+"""
+CONNECTION = """
 [stores.shop.endpoints."{endpoint}"]
-base_url    = "https://vendor.example"
+base_url    = "https://{vendor}.example"
 credentials = {{ {credentials} }}
 {more}
 """
@@ -45,15 +46,11 @@ SAID: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 def account(endpoint: Endpoint, base_url: str, names: Sequence[str]) -> Account:
     """An account that holds one of the endpoint's sets of credentials."""
     options = {name: one.default for name, one in endpoint.options.items()}
-    options |= _said(endpoint.name).get("options", {})
+    options |= SAID.get(endpoint.name.partition(".")[0], {}).get("options", {})
     known = {name: value for name, value in options.items() if value is not None}
     made = Account(base_url, {name: f"the {name}" for name in names}, known)
     needs_token = endpoint.login is not None and endpoint.login.needed(made)
     return replace(made, token="the token") if needs_token else made
-
-
-def _said(endpoint: str) -> Mapping[str, Mapping[str, str]]:
-    return SAID.get(endpoint.partition(".")[0], {})
 
 
 @dataclass(frozen=True)
@@ -120,31 +117,44 @@ class Shop:
 
 def connect(
     folder: Path,
-    endpoint: str,
+    endpoints: Sequence[str],
     vendor: Vendor,
     patch: pytest.MonkeyPatch,
     *,
     on_outage: str = "park",
 ) -> Shop:
-    """Make the shop that feeds one endpoint, in *folder*; one that is there is taken up again."""
+    """
+    Make the shop that feeds *endpoints*; one that is in *folder* already is taken up again.
+
+    Args:
+        vendor: Plays all vendors; the host of a request is the vendor's name.
+        patch: Gives the bridge its secrets, and the vendor in place of the network.
+    """
     mappings = folder / "mappings"
-    for file in ("sources/shopify.toml", f"destinations/{endpoint.replace('.', '_')}.toml"):
+    wanted = [f"destinations/{name.replace('.', '_')}.toml" for name in endpoints]
+    for file in ("sources/shopify.toml", *wanted):
         (mappings / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / "mappings" / file, mappings / file)
-    names = ENDPOINTS[endpoint].credentials[0]
-    for name in names:
+    for name in {one for endpoint in endpoints for one in ENDPOINTS[endpoint].credentials[0]}:
         patch.setenv(f"SHOP_{name.upper()}", f"the {name}")
-    connections = STORE.format(
+    connections = [_connection(endpoint) for endpoint in endpoints]
+    text = "".join([STORE.format(on_outage=on_outage), *connections])
+    (mappings / "connections.toml").write_text(text)
+    return Shop(mappings, vendor, patch)
+
+
+def _connection(endpoint: str) -> str:
+    vendor = endpoint.partition(".")[0]
+    names = ENDPOINTS[endpoint].credentials[0]
+    return CONNECTION.format(
         endpoint=endpoint,
-        on_outage=on_outage,
+        vendor=vendor,
         credentials=", ".join(f'{name} = "SHOP_{name.upper()}"' for name in names),
         more="\n".join(
             f"{table} = {{ {', '.join(f'{name} = {value!r}' for name, value in said.items())} }}"
-            for table, said in _said(endpoint).items()
+            for table, said in SAID.get(vendor, {}).items()
         ),
     )
-    (mappings / "connections.toml").write_text(connections)
-    return Shop(mappings, vendor, patch)
 
 
 def webhook_for(endpoint: str) -> InboundRequest:

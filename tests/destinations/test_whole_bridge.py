@@ -48,7 +48,7 @@ async def posted(
     def vendor(request: httpx.Request) -> httpx.Response:
         return httpx.Response(one.status, headers=dict(one.headers), content=one.body)
 
-    shop = connect(folder, endpoint, vendor, patch, on_outage=on_outage)
+    shop = connect(folder, [endpoint], vendor, patch, on_outage=on_outage)
     (told,) = await shop.post(webhook_for(endpoint))
     return told
 
@@ -125,7 +125,7 @@ async def test_without_an_answer_the_webhook_is_parked(
     def vendor(request: httpx.Request) -> httpx.Response:
         raise error("boom", request=request)
 
-    (told,) = await connect(tmp_path, endpoint, vendor, monkeypatch).post(webhook_for(endpoint))
+    (told,) = await connect(tmp_path, [endpoint], vendor, monkeypatch).post(webhook_for(endpoint))
 
     assert (told.status_code, told.body["status"]) == (200, "parked")
     kept = told.delivery(endpoint)
@@ -147,7 +147,7 @@ async def test_what_may_have_been_accepted_is_sent_again_with_the_same_id(
             raise httpx.ReadTimeout("boom", request=request)
         return httpx.Response(good.status, content=good.body)
 
-    shop = connect(tmp_path, endpoint, vendor, monkeypatch, on_outage="refuse")
+    shop = connect(tmp_path, [endpoint], vendor, monkeypatch, on_outage="refuse")
     (first,) = await shop.post(webhook_for(endpoint))
     (second,) = await shop.post(webhook_for(endpoint))
 
