@@ -34,19 +34,21 @@ on_outage = "{on_outage}"
 CONNECTION = """
 [stores.shop.endpoints."{endpoint}"]
 base_url    = "https://{vendor}.example"
-credentials = {{ {credentials} }}
-{more}
+credentials = {credentials}
+options     = {options}
+settings    = {settings}
 """
 #: What a store must say beside host and credentials, by vendor: options and settings.
 SAID: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "cheqpay": {"options": {"path_prefix": ""}},
+    "capillary": {"settings": {"source": "ECOMMERCE", "account_id": "shop-main"}},
 }
 
 
 def account(endpoint: Endpoint, base_url: str, names: Sequence[str]) -> Account:
     """An account that holds one of the endpoint's sets of credentials."""
     options = {name: one.default for name, one in endpoint.options.items()}
-    options |= SAID.get(endpoint.name.partition(".")[0], {}).get("options", {})
+    options |= said(endpoint.name, "options")
     known = {name: value for name, value in options.items() if value is not None}
     made = Account(base_url, {name: f"the {name}" for name in names}, known)
     needs_token = endpoint.login is not None and endpoint.login.needed(made)
@@ -115,6 +117,11 @@ class Shop:
             ]
 
 
+def said(endpoint: str, table: str) -> Mapping[str, str]:
+    """What a store must say of an endpoint: its options or its settings."""
+    return SAID.get(endpoint.partition(".")[0], {}).get(table, {})
+
+
 def connect(
     folder: Path,
     endpoints: Sequence[str],
@@ -144,17 +151,19 @@ def connect(
 
 
 def _connection(endpoint: str) -> str:
-    vendor = endpoint.partition(".")[0]
-    names = ENDPOINTS[endpoint].credentials[0]
+    variables = {name: f"SHOP_{name.upper()}" for name in ENDPOINTS[endpoint].credentials[0]}
     return CONNECTION.format(
         endpoint=endpoint,
-        vendor=vendor,
-        credentials=", ".join(f'{name} = "SHOP_{name.upper()}"' for name in names),
-        more="\n".join(
-            f"{table} = {{ {', '.join(f'{name} = {value!r}' for name, value in said.items())} }}"
-            for table, said in SAID.get(vendor, {}).items()
-        ),
+        vendor=endpoint.partition(".")[0],
+        credentials=_inline(variables),
+        options=_inline(said(endpoint, "options")),
+        settings=_inline(said(endpoint, "settings")),
     )
+
+
+def _inline(values: Mapping[str, str]) -> str:
+    """An inline table of TOML."""
+    return f"{{ {', '.join(f'{name} = {value!r}' for name, value in values.items())} }}"
 
 
 def webhook_for(endpoint: str) -> InboundRequest:

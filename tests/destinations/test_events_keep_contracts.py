@@ -7,6 +7,7 @@ read is held against the contract beside the repository.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from bridge.event import Event
 from bridge.types import Skipped
 from tests.destinations.contracts import CONTRACTS, request_body
 from tests.destinations.events import events, sent, settings_of, shipped
+from tests.destinations.shop import account, said
 from tests.real import needs
 
 
@@ -39,18 +41,22 @@ def is_sent(made: Any) -> bool:
 def test_no_event_becomes_a_payload_that_the_contract_refuses(
     endpoint: str, data: st.DataObject
 ) -> None:
-    one, said = data.draw(meant_for(endpoint)), data.draw(settings_of(endpoint))
+    chosen = {**said(endpoint, "settings"), **data.draw(settings_of(endpoint))}
+    target = ENDPOINTS[endpoint]
+    caller = account(target, "http://mock", target.credentials[0])
 
-    made = sent(endpoint, one, said)
+    made = sent(endpoint, data.draw(meant_for(endpoint)), chosen)
 
     event(type(made).__name__)
     if is_sent(made):
-        assert [error.message for error in request_body(endpoint).iter_errors(made)] == []
+        body = json.loads(target.write(made, caller).content)
+        assert [error.message for error in request_body(endpoint).iter_errors(body)] == []
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_some_of_these_events_are_sent(endpoint: str) -> None:
     """Without them the test above would hold of nothing."""
     unshrunk = settings(phases=[Phase.generate], database=None, deadline=None)
+    chosen = said(endpoint, "settings")
 
-    find(meant_for(endpoint), lambda one: is_sent(sent(endpoint, one)), settings=unshrunk)
+    find(meant_for(endpoint), lambda one: is_sent(sent(endpoint, one, chosen)), settings=unshrunk)
