@@ -129,6 +129,7 @@ def connect(
     patch: pytest.MonkeyPatch,
     *,
     on_outage: str = "park",
+    proof: int = 0,
 ) -> Shop:
     """
     Make the shop that feeds *endpoints*; one that is in *folder* already is taken up again.
@@ -136,22 +137,23 @@ def connect(
     Args:
         vendor: Plays all vendors; the host of a request is the vendor's name.
         patch: Gives the bridge its secrets, and the vendor in place of the network.
+        proof: Which of the endpoints' sets of credentials the store has.
     """
     mappings = folder / "mappings"
     wanted = [f"destinations/{name.replace('.', '_')}.toml" for name in endpoints]
     for file in ("sources/shopify.toml", *wanted):
         (mappings / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / "mappings" / file, mappings / file)
-    for name in {one for endpoint in endpoints for one in ENDPOINTS[endpoint].credentials[0]}:
+    for name in {one for endpoint in endpoints for one in ENDPOINTS[endpoint].credentials[proof]}:
         patch.setenv(f"SHOP_{name.upper()}", f"the {name}")
-    connections = [_connection(endpoint) for endpoint in endpoints]
+    connections = [_connection(endpoint, proof) for endpoint in endpoints]
     text = "".join([STORE.format(on_outage=on_outage), *connections])
     (mappings / "connections.toml").write_text(text)
     return Shop(mappings, vendor, patch)
 
 
-def _connection(endpoint: str) -> str:
-    variables = {name: f"SHOP_{name.upper()}" for name in ENDPOINTS[endpoint].credentials[0]}
+def _connection(endpoint: str, proof: int) -> str:
+    variables = {name: f"SHOP_{name.upper()}" for name in ENDPOINTS[endpoint].credentials[proof]}
     return CONNECTION.format(
         endpoint=endpoint,
         vendor=endpoint.partition(".")[0],

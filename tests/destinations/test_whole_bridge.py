@@ -8,7 +8,7 @@ first gets all of its answers, the others one of each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,15 @@ import pytest
 from bridge.destinations import ENDPOINTS
 from tests.destinations.answers import SUCCESS, Said, answers
 from tests.destinations.shop import Told, connect, webhook_for
+from tests.house import edited
 
+#: Where a vendor gives tokens, and its answer with one.
+LOGINS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "capillary": (
+        "/v3/oauth/token/generate",
+        lambda text: {"data": {"accessToken": text, "ttlSeconds": 300}},
+    ),
+}
 STATES = {"delivered": "delivered", "refused": "refused"}  # and all else is queued
 ENTRIES = {"delivered": "done", "refused": "dead", "queued": "open"}
 
@@ -156,3 +164,72 @@ async def test_what_may_have_been_accepted_is_sent_again_with_the_same_id(
     assert second.delivery(endpoint).state == "delivered"
     assert len(sent) == 2
     assert sent[0] == sent[1]
+
+
+@pytest.mark.parametrize("endpoint", [name for name, one in ENDPOINTS.items() if one.login])
+@pytest.mark.parametrize(("refusals", "state"), [(1, "delivered"), (9, "refused")])
+async def test_a_token_that_is_not_accepted_is_renewed_once_and_the_call_made_once_more(
+    endpoint: str, refusals: int, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor_name = endpoint.partition(".")[0]
+    login_path, token = LOGINS[vendor_name]
+    good = next(one for one in answers(endpoint) if one.row == SUCCESS)
+    logins: list[str] = []
+    calls: list[str] = []
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        if request.url.path == login_path:
+            logins.append(f"token-{len(logins) + 1}")
+            return httpx.Response(200, json=token(logins[-1]))
+        calls.append(next(one for one in logins if one in request.headers.values()))
+        if len(calls) <= refusals:
+            return httpx.Response(401)
+        return httpx.Response(good.status, content=good.body)
+
+    sets = ENDPOINTS[endpoint].credentials
+    shop = connect(tmp_path, [endpoint], vendor, monkeypatch, proof=len(sets) - 1)
+    (told,) = await shop.post(webhook_for(endpoint))
+
+    assert told.delivery(endpoint).state == state
+    assert calls == ["token-1", "token-2"]
+    assert logins == calls
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "changes", "field"),
+    [
+        row
+        for row in (
+            ("cheqpay.customer", {"first_name": "", "last_name": "Exemplo"}, "firstName"),
+            ("capillary.customer", {"first_name": "A" * 101}, "firstName"),
+        )
+        if row[0] in ENDPOINTS
+    ],
+)
+async def test_a_customer_whom_one_endpoint_cannot_take_is_refused_there_by_the_fields_name(
+    endpoint: str,
+    changes: dict[str, str],
+    field: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+    customers = [name for name in ENDPOINTS if name.endswith(".customer")]
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        name = f"{request.url.host.partition('.')[0]}.customer"
+        called.append(name)
+        return httpx.Response(200, content=next(iter(answers(name))).body)
+
+    shop = connect(tmp_path, customers, vendor, monkeypatch)
+    (told,) = await shop.post(edited("shopify/customer_created", **changes))
+
+    assert (told.status_code, told.body["status"]) == (200, "parked")
+    assert told.entry.state == "dead"
+    refused = told.delivery(endpoint)
+    assert (refused.state, refused.attempts) == ("refused", 0)
+    assert field in refused.reason
+    assert "AAA" not in refused.reason
+    others = [name for name in customers if name != endpoint]
+    assert sorted(called) == sorted(others)
+    assert {told.delivery(name).state for name in others} == {"delivered"}
