@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 #: Nothing works as configured.
 WRONG_CONFIGURATION = 2
-#: The body cannot be mapped.
+#: The body cannot be mapped, or an endpoint refuses what it becomes.
 UNMAPPABLE = 3
 
 Pairs = Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="As the platform sends it.")]
@@ -137,7 +137,7 @@ def map_(
     """
     Print what a webhook becomes, without sending anything.
 
-    Exit 0 when it is mapped or ignored, 3 when it cannot be mapped.
+    Exit 0 when it is mapped or ignored, 3 when it cannot be mapped or an endpoint refuses it.
     """
     from bridge.dry import dry_run
     from bridge.fixtures import spell

@@ -39,7 +39,7 @@ def dry_run(
         settings: Of the source or of endpoints, as texts; also `test_orders`.
 
     Returns:
-        What to print, and whether the body could be mapped.
+        What to print, and whether the body could be mapped and no endpoint refuses it.
 
     Raises:
         ConfigError: An argument is none that the source knows.
@@ -55,19 +55,22 @@ def dry_run(
     request = InboundRequest("map", "POST", given, {}, body, datetime.now(UTC))
     where = route(platform, loaded, _overrides(checked, source, settings))
     planned = plan(restore(request, "map"), where, _resources(source, resources), topic=topic)
-    if planned.problems:
-        return {"status": "unmappable", "errors": [_error(one) for one in planned.problems]}, False
+    errors = [_error(one) for one in planned.problems]
+    if planned.event is None and errors:
+        return {"status": "unmappable", "errors": errors}, False
     if planned.event is None:
         return {"status": "ignored", "reason": planned.problem}, True
     told: dict[str, Any] = {
-        "status": "mapped",
+        "status": "refused" if errors else "mapped",
         "event": event_document(planned.event),
         "payloads": {name: dict(one.document) for name, one in planned.payloads.items()},
         "skipped": {
             one.endpoint: one.reason for one in planned.deliveries if one.state == "ignored"
         },
     }
-    return told, True
+    if errors:
+        told["errors"] = errors
+    return told, not errors
 
 
 def _error(problem: Problem) -> Mapping[str, Any]:

@@ -45,7 +45,8 @@ def test_map_prints_one_object_with_the_event_and_every_payload() -> None:
     assert told["status"] == "mapped"
     assert told["event"]["type"] == "order_paid"
     assert str(told["event"]["order"]["paid"]) == "196.20"
-    assert list(told["payloads"]) == ["bonifiq.order"]
+    assert set(told["payloads"]) >= {"bonifiq.order", "cheqpay.customer"}
+    assert set(told["skipped"]) >= {"bonifiq.customer", "bonifiq.affiliate"}
     assert str(told["payloads"]["bonifiq.order"]["OrderTotal"]) == "196.20"
 
 
@@ -64,6 +65,23 @@ def test_map_tells_every_line_of_what_cannot_be_mapped(tmp_path: Path) -> None:
     assert "12,50" not in result.stdout
 
 
+def test_map_tells_who_refuses_a_body_and_what_the_others_get() -> None:
+    nameless = str(FIXTURES / "shopify" / "customer_without_name" / "request.body")
+
+    result = run("map", "--source", "shopify", "--topic", "customers/create", nameless)
+    told = json.loads(result.stdout)
+
+    assert result.exit_code == 3
+    assert told["status"] == "refused"
+    [error] = told["errors"]
+    assert (error["field"], error["file"]) == (
+        "firstName",
+        "mappings/destinations/cheqpay_customer.toml",
+    )
+    assert "bonifiq.customer" in told["payloads"]
+    assert "cheqpay.customer" not in told["payloads"]
+
+
 def test_map_says_why_a_body_is_ignored() -> None:
     pending = str(FIXTURES / "shopify" / "pending_not_paid" / "request.body")
 
@@ -79,7 +97,7 @@ def test_map_takes_settings_of_sources_and_endpoints() -> None:
     waiting = printed(*PAID, "--setting", "complete_on=completed_at", BODY)
 
     assert ids["payloads"]["bonifiq.order"]["Customer"]["OriginalId"] == "8100000000011"
-    assert waiting["payloads"] == {}
+    assert "bonifiq.order" not in waiting["payloads"]
     assert "complete_on" in waiting["skipped"]["bonifiq.order"]
 
 

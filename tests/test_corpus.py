@@ -51,6 +51,16 @@ UNMAPPABLE = {
     "order-notify-order-refunded.json": "an e-mail notification",
 }
 
+#: What an endpoint asks for, and real customers are without: it refuses them by this field.
+MAY_LACK = {"firstName"}
+#: The schema of each endpoint's body in its vendor's contract.
+BODIES = {
+    "bonifiq.customer": "CustomerRequest",
+    "bonifiq.order": "OrderRequest",
+    "bonifiq.affiliate": "AffiliateRequest",
+    "cheqpay.customer": "CustomerRequest",
+}
+
 
 def corpus() -> Iterator[Any]:
     for platform in PLATFORMS:
@@ -76,18 +86,19 @@ def planned(platform: str, headers: Mapping[str, str], body: bytes, loaded: Load
 
 @cache
 def contract() -> Mapping[str, Draft202012Validator]:
-    document = yaml.safe_load((SHARED / "destinations" / "bonifiq.openapi.yaml").read_text())
-    names = {
-        "customer": "CustomerRequest",
-        "order": "OrderRequest",
-        "affiliate": "AffiliateRequest",
+    documents = {
+        path.name.partition(".")[0]: yaml.safe_load(path.read_text())
+        for path in (SHARED / "destinations").glob("*.openapi.yaml")
     }
     return {
-        f"bonifiq.{name}": Draft202012Validator(
-            {"$ref": f"#/components/schemas/{schema}", "components": document["components"]},
+        name: Draft202012Validator(
+            {
+                "$ref": f"#/components/schemas/{schema}",
+                "components": documents[name.partition(".")[0]]["components"],
+            },
             format_checker=FormatChecker(),
         )
-        for name, schema in names.items()
+        for name, schema in BODIES.items()
     }
 
 
@@ -112,7 +123,8 @@ def test_a_real_payload_is_mapped_or_told(path: Path, topic: str, loaded: Loaded
     found = planned(platform, headers, webhook_body(path), loaded)
 
     assert_sound(found)
-    assert not any(one.state == "refused" for one in found.deliveries)
+    if not found.dead:
+        assert {problem.field for problem in found.problems} <= MAY_LACK
     if path.name in UNMAPPABLE:
         if found.dead:
             assert all(problem.line for problem in found.problems)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -116,6 +116,13 @@ def symbol(text: str) -> str:
     return text if _SYMBOL.fullmatch(text) or re.fullmatch("[0-9]{1,3}", text) else "…"
 
 
+def listed(names: Iterable[str]) -> str:
+    """List names that a vendor gives, each once, and count those beyond the first few."""
+    once = [*dict.fromkeys(names)]
+    more = len(once) - _MOST_NAMES
+    return ", ".join(once[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def undocumented(body: bytes, answer: type[BaseModel]) -> Iterator[str]:
     """Say where a good answer differs from the documented one: names of fields, no values."""
     try:
@@ -126,16 +133,14 @@ def undocumented(body: bytes, answer: type[BaseModel]) -> Iterator[str]:
             ("answer has fields that are not documented", True),
             ("fields of the answer are not as documented", False),
         ):
-            places = dict.fromkeys(
+            places = [
                 ".".join(symbol(part) for part in problem["loc"] if isinstance(part, str))
                 or "all of it"
                 for problem in problems
                 if (problem["type"] == "extra_forbidden") is wanted
-            )
+            ]
             if places:
-                more = len(places) - _MOST_NAMES
-                names = ", ".join([*places][:_MOST_NAMES])
-                yield f"{about}: {names}" + (f" and {more} more" if more > 0 else "")
+                yield f"{about}: {listed(places)}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

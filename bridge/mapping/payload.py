@@ -75,7 +75,7 @@ def choose_rule(
         if not failed:
             return rule
         reasons.append(failed)
-    return Skipped(name, "; ".join(reasons))
+    return Skipped(name, "; ".join(dict.fromkeys(reasons)))
 
 
 def _violations(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -657,6 +658,17 @@ def test_an_endpoint_of_which_no_condition_holds_says_which(joined):
     )
 
     told = map_payload(only, Payload, found, found.namespaces(), None, {})
+
+    assert told == Skipped("vendor.order", "customer.email | present")
+
+
+def test_a_condition_that_fails_for_every_payload_is_told_once(joined):
+    destination = joined.destinations["vendor.order"]
+    found = event(joined.sources["acme"], {**BODY, "email": None}, x_topic="paid")
+    assert isinstance(found, Event)
+    twice = replace(destination, payloads=destination.payloads[:1] * 2)
+
+    told = map_payload(twice, Payload, found, found.namespaces(), None, {})
 
     assert told == Skipped("vendor.order", "customer.email | present")
 
