@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bridge.destinations.endpoint import Endpoint, Option
 from bridge.event import Customer, Derived, Facts, Item, Order
 from bridge.fields import FieldType
+from bridge.mapping.destination import Destination
 from bridge.mapping.functions import table
 from bridge.mapping.library import BUILT_IN
+from bridge.mapping.settings import Rule
 from bridge.mapping.slots import Slot, slots
 
 _NAMESPACES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -32,6 +36,48 @@ def event_table() -> str:
 def functions_table() -> str:
     """Write the functions that expressions may call, with their examples."""
     return table(BUILT_IN)
+
+
+def endpoints_table(endpoints: Mapping[str, Endpoint]) -> str:
+    """Write a row per endpoint: what it does, the vendor's page, its host, its credentials."""
+    rows = ["| endpoint | what it does | host | credentials |", "|---|---|---|---|"]
+    for name, one in endpoints.items():
+        host = f"`{one.base_url}`" if one.base_url else "none is right for all: say `base_url`"
+        sets = " or ".join(" and ".join(f"`{part}`" for part in names) for names in one.credentials)
+        rows.append(f"| [`{name}`]({one.reference}) | {one.about} | {host} | {sets or 'none'} |")
+    return "\n".join(rows) + "\n"
+
+
+def choices_table(
+    endpoints: Mapping[str, Endpoint], destinations: Mapping[str, Destination]
+) -> str:
+    """
+    Write a row for whatever a store may or must say of an endpoint beside its credentials.
+
+    Args:
+        destinations: The mapping file of each endpoint, which declares the settings.
+    """
+    rows = ["| endpoint | | name | default | meaning |", "|---|---|---|---|---|"]
+    for name, endpoint in endpoints.items():
+        settings = destinations[name].settings if name in destinations else {}
+        for kind, choices in (("option", endpoint.options), ("setting", settings)):
+            rows += [
+                f"| `{name}` | {kind} | `{choice}` | {_default(one)} | {_meaning(one)} |"
+                for choice, one in choices.items()
+            ]
+    return "\n".join(rows) + "\n"
+
+
+def _default(one: Option | Rule) -> str:
+    if one.default is None:
+        return "**required**" if one.required else "-"
+    return f"`{json.dumps(one.default, ensure_ascii=False, default=str)}`"
+
+
+def _meaning(one: Option | Rule) -> str:
+    about = one.about.replace("|", "\\|")
+    choices = ", ".join(f'`"{choice}"`' for choice in one.one_of)
+    return f"{about} One of {choices}." if choices else about
 
 
 def rewrite(text: str, name: str, made: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bridge.docs import event_table, functions_table, rewrite
+from bridge.docs import choices_table, endpoints_table, event_table, functions_table, rewrite
 from bridge.load import load, strict
 from bridge.mapping.source import EVENT_TYPES, Source
 from bridge.settings import env_example
@@ -51,12 +51,20 @@ def pages(root: Path) -> Iterator[tuple[Path, str]]:
     Args:
         root: The repository.
     """
-    sources = strict(load(root / "mappings")).checked.sources
+    loaded = strict(load(root / "mappings"))
+    checked = loaded.checked
     readme = root / "README.md"
-    yield readme, rewrite(readme.read_text(), "matrix", support_matrix(sources))
+    yield readme, rewrite(readme.read_text(), "matrix", support_matrix(checked.sources))
     guide = root / "mappings" / "README.md"
-    text = rewrite(guide.read_text(), "event", event_table())
-    yield guide, rewrite(text, "functions", functions_table())
+    text = guide.read_text()
+    for name, made in {
+        "endpoints": endpoints_table(loaded.endpoints),
+        "choices": choices_table(loaded.endpoints, checked.destinations),
+        "event": event_table(),
+        "functions": functions_table(),
+    }.items():
+        text = rewrite(text, name, made)
+    yield guide, text
     yield root / ".env.example", env_example(EXAMPLE_VARIABLES)
 
 

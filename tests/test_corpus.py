@@ -74,7 +74,7 @@ def assert_sound(found: Plan) -> None:
 @needs(CORPUS)
 @pytest.mark.parametrize("real", REAL or [pytest.param(None, id="none")], ids=str)
 def test_a_real_payload_is_mapped_or_told(real: Real, loaded: Loaded) -> None:
-    found = plan_of(real.case, loaded.checked)
+    found = plan_of(real.case, loaded)
 
     assert_sound(found)
     if not found.dead:
@@ -93,7 +93,7 @@ def test_a_real_payload_is_mapped_or_told(real: Real, loaded: Loaded) -> None:
     "real", [one for one in REAL if one.total] or [pytest.param(None, id="none")], ids=str
 )
 def test_real_totals_are_right(real: Real, loaded: Loaded) -> None:
-    found = plan_of(real.case, loaded.checked)
+    found = plan_of(real.case, loaded)
 
     assert Decimal(real.total or "") == found.payloads["bonifiq.order"].document["OrderTotal"]
 
@@ -101,7 +101,7 @@ def test_real_totals_are_right(real: Real, loaded: Loaded) -> None:
 @needs(SHARED)
 @pytest.mark.parametrize("case", list(cases(FIXTURES)), ids=str)
 def test_what_a_fixture_becomes_keeps_the_contract(case: Case, loaded: Loaded) -> None:
-    assert_sound(plan_of(case, loaded.checked))
+    assert_sound(plan_of(case, loaded))
 
 
 def deliveries() -> list[Any]:
@@ -140,7 +140,7 @@ def test_a_real_delivery_is_verified_and_mapped_or_ignored(path: Path, loaded: L
         Proofs(secrets=(secrets[platform],), keys=tuple(keys)),
         now=ARRIVED,
     )
-    found = plan(verified, route(platform, loaded.checked, {}), {})
+    found = plan(verified, route(platform, loaded, {}), {})
 
     assert not found.dead, found.problem
     assert_sound(found)

@@ -125,6 +125,28 @@ def test_every_platform_and_function_is_in_the_tables(loaded: Loaded) -> None:
         assert f"| `{name}" in guide
 
 
+def test_the_readme_names_every_destination_with_its_calls() -> None:
+    text = (ROOT / "README.md").read_text().replace("\n", " ")
+    sentence = text.partition("Destinations: ")[2].partition(". ")[0]
+    named = {
+        f"{vendor.lower()}.{call}"
+        for vendor, calls in re.findall(r"(\w+) \(([^)]+)\)", sentence)
+        for call in calls.split(", ")
+    }
+
+    assert named == set(ENDPOINTS)
+
+
+def test_every_endpoint_and_what_a_store_may_say_of_it_is_in_the_tables(loaded: Loaded) -> None:
+    text = GUIDE.read_text()
+    for name, endpoint in ENDPOINTS.items():
+        assert f"| [`{name}`]({endpoint.reference}) | {endpoint.about} |" in text
+        for option in endpoint.options:
+            assert f"| `{name}` | option | `{option}` |" in text
+        for setting in loaded.checked.destinations[name].settings:
+            assert f"| `{name}` | setting | `{setting}` |" in text
+
+
 def test_every_setting_is_in_the_example_of_the_environment() -> None:
     text = (ROOT / ".env.example").read_text()
     for name in Settings.model_fields:

@@ -110,7 +110,7 @@ def distinct(platform: str, loaded: Loaded) -> Iterator[tuple[Case, Part, Any, t
     for case in MAPPED:
         if case.platform != platform:
             continue
-        event = plan_of(case, loaded.checked).event
+        event = plan_of(case, loaded).event
         for part, document in parts(case):
             for path in nodes(document):
                 key = (event.event.type if event else "", general(part, path))
@@ -124,10 +124,10 @@ def test_a_changed_leaf_gives_a_valid_payload_or_a_line(platform: str, loaded: L
     allowed = facts(platform).get("may_change", {})
     wrong = set()
     for case, part, document, path in distinct(platform, loaded):
-        before = total(plan_of(case, loaded.checked))
+        before = total(plan_of(case, loaded))
         place = general(part, path)
         for new in CHANGES:
-            found = plan_of(with_part(case, part, changed(document, path, new)), loaded.checked)
+            found = plan_of(with_part(case, part, changed(document, path, new)), loaded)
 
             assert_clean(found)
             after = total(found)
@@ -161,13 +161,13 @@ def test_any_json_at_any_place_ends_in_a_plan(
     case, part, path = place
     content = changed(dict(parts(case))[part], path, new)
 
-    assert_clean(plan_of(with_part(case, part, content), loaded.checked))
+    assert_clean(plan_of(with_part(case, part, content), loaded))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.binary() | st.text().map(str.encode), number=st.integers(0, len(ALL) - 1))
 def test_any_bytes_end_in_a_plan(body: bytes, number: int, loaded: Loaded) -> None:
     try:
-        assert_clean(plan_of(replaced(ALL[number], body), loaded.checked))
+        assert_clean(plan_of(replaced(ALL[number], body), loaded))
     except BridgeError as error:
         pytest.fail(f"raised {error!r}")
