@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge.errors import RequestError
+from bridge.errors import RequestError, SignatureMismatch
 from bridge.fixtures import Case, read_case, route
 from bridge.journal.protocol import Journal
 from bridge.load import Loaded
@@ -27,6 +28,7 @@ from bridge.types import InboundRequest, VerifiedRequest
 from bridge.verify import Proofs, Scheme, Signed, sign, verify
 from tests.conftest import ROOT
 from tests.house import FIXTURES, Outside, opened, rooms_of, store_route
+from tests.platforms import PLATFORMS, facts
 from tests.signatures import private_jwk
 
 SHIPPED = sorted(path.stem for path in (ROOT / "mappings" / "sources").glob("*.toml"))
@@ -171,6 +173,24 @@ async def test_a_webhook_of_another_shop_is_401(
         request = webhook(case, proof(case, scheme_of(where), OURS))
 
         assert await answered(request, where, case, journal) == (401, "refused", 0)
+
+
+@pytest.mark.parametrize(
+    ("platform", "vector"),
+    [(platform, one) for platform in PLATFORMS for one in facts(platform).get("vector", ())],
+)
+def test_what_others_signed_is_accepted(
+    platform: str, vector: dict[str, Any], loaded: Loaded
+) -> None:
+    """A round trip alone would not see that both ways are wrong alike."""
+    source = loaded.checked.sources[platform]
+    scheme = next(iter(source.verify.values())).engine.scheme
+    now = datetime.now(UTC)
+    request = InboundRequest("shop", "POST", vector["headers"], {}, vector["body"].encode(), now)
+
+    verify(request, scheme, Proofs(secrets=(vector["secret"],)), now=now)
+    with pytest.raises(SignatureMismatch):
+        verify(request, scheme, OTHERS, now=now)
 
 
 def test_the_platforms_are_there() -> None:
