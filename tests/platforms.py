@@ -18,6 +18,11 @@ What the suites over all platforms must know of each: ``tests/fixtures/<platform
       unmappable    file = why it is no webhook of the platform
       totals        file = OrderTotal, worked by hand from the amounts in the document, for the
                     first topic
+    [[vector]]      a webhook that was signed by the platform's documented scheme and not by us:
+                    by ``openssl dgst``, or what the platform publishes
+      secret        of the store
+      body          as it was signed
+      headers       with the signature
 """
 
 from __future__ import annotations

@@ -1,0 +1,198 @@
+"""
+A webhook of every platform counts when its signature is right, and is 401 in every other case.
+
+Each source file that is shipped is tried with each of its engines, from the bytes to the answer:
+its own fixture ``order_paid``, signed as the platform would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.errors import RequestError, SignatureMismatch
+from bridge.fixtures import Case, read_case, route
+from bridge.journal.protocol import Journal
+from bridge.load import Loaded
+from bridge.mapping.body import parsed, read_body
+from bridge.mapping.run import scope_of, tenant_of
+from bridge.mapping.source import Source
+from bridge.pipeline import process
+from bridge.plan import Route
+from bridge.types import InboundRequest, VerifiedRequest
+from bridge.verify import Proofs, Scheme, Signed, sign, verify
+from tests.conftest import ROOT
+from tests.house import FIXTURES, Outside, opened, rooms_of, store_route
+from tests.platforms import PLATFORMS, facts
+from tests.signatures import private_jwk
+
+SHIPPED = sorted(path.stem for path in (ROOT / "mappings" / "sources").glob("*.toml"))
+ADDRESS = "https://bridge.example/webhooks/shop"
+
+
+def proofs_of(secret: str, key: int) -> Proofs:
+    """What a store may have; the text is a key in UTF-8, in hex and in base64 alike."""
+    return Proofs(
+        secrets=(secret,), keys=(private_jwk(key),), url=ADDRESS, token_secrets=(secret * 2,)
+    )
+
+
+OURS, OTHERS = proofs_of("a1b2c3d4e5f60718", 1), proofs_of("0817f6e5d4c3b2a1", 2)
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with opened(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture(params=SHIPPED)
+def case(request: pytest.FixtureRequest) -> Case:
+    """The paid order of a platform."""
+    return read_case(FIXTURES / request.param / "order_paid")
+
+
+def said_tenant(case: Case, source: Source) -> str | None:
+    """What shop the fixture says it is from."""
+    body = parsed(source, read_body(case.request))
+    settings = case.overrides.get("settings", {})
+    return tenant_of(source, scope_of(source, case.request, body, settings))
+
+
+def proof(case: Case, scheme: Scheme, proofs: Proofs, body: bytes | None = None) -> Signed:
+    """What the platform adds to the fixture."""
+    return sign(
+        case.request.body if body is None else body,
+        scheme,
+        proofs,
+        headers=case.request.headers,
+        now=datetime.now(UTC),
+        store="shop",
+    )
+
+
+def webhook(case: Case, added: Signed, body: bytes | None = None) -> InboundRequest:
+    """The fixture as the platform posts it to store ``shop``."""
+    request = case.request
+    return replace(
+        request,
+        store="shop",
+        headers={**request.headers, **added.headers},
+        query={**request.query, **added.query},
+        body=request.body if body is None else body,
+        received_at=datetime.now(UTC),
+    )
+
+
+def routes(case: Case, loaded: Loaded, tenant: str | None = None) -> list[Route]:
+    """The store, once with each engine of its platform; another shop's with *tenant*."""
+    source = route(case.platform, loaded.checked, case.overrides).source
+    settings = dict(case.overrides.get("settings", {}))
+    named = tenant or said_tenant(case, source)
+    return [
+        store_route(loaded, case.platform, settings=settings, tenant=named, verify=engine)
+        for engine in source.verify
+    ]
+
+
+def scheme_of(where: Route) -> Scheme:
+    scheme: Scheme = where.source.verify[where.store.verify].engine.scheme
+    return scheme
+
+
+async def answered(
+    request: InboundRequest, where: Route, case: Case, journal: Journal
+) -> tuple[int, str, int]:
+    """Post a webhook; give the answer's code and status, and how many payloads were sent."""
+
+    async def prove(request: InboundRequest, where: Route) -> VerifiedRequest:
+        return verify(request, scheme_of(where), OURS, now=datetime.now(UTC))
+
+    outside = Outside(fetched=[case.resources])
+    rooms = replace(rooms_of(journal, outside, where), verify=prove)
+    try:
+        told = await process(request, rooms, started=rooms.clock())
+    except RequestError as error:
+        return error.status_code, "refused", len(outside.sent)
+    return told.status_code, told.status, len(outside.sent)
+
+
+async def test_a_signed_webhook_is_delivered(case: Case, loaded: Loaded, journal: Journal) -> None:
+    answers = [
+        await answered(webhook(case, proof(case, scheme_of(where), OURS)), where, case, journal)
+        for where in routes(case, loaded)
+    ]
+
+    assert answers[0] == (200, "delivered", 1)
+    assert {code for code, _, _ in answers} == {200}  # with another engine it is a repeat
+
+
+async def test_a_webhook_without_its_signature_is_401(
+    case: Case, loaded: Loaded, journal: Journal
+) -> None:
+    for where in routes(case, loaded):
+        request = webhook(case, Signed())
+
+        assert await answered(request, where, case, journal) == (401, "refused", 0)
+
+
+async def test_a_webhook_signed_with_another_secret_is_401(
+    case: Case, loaded: Loaded, journal: Journal
+) -> None:
+    for where in routes(case, loaded):
+        request = webhook(case, proof(case, scheme_of(where), OTHERS))
+
+        assert await answered(request, where, case, journal) == (401, "refused", 0)
+
+
+async def test_a_webhook_with_another_byte_is_401(
+    case: Case, loaded: Loaded, journal: Journal
+) -> None:
+    changed = case.request.body + b" "
+    for where in routes(case, loaded):
+        scheme = scheme_of(where)
+        added = proof(case, scheme, OURS)
+        if proof(case, scheme, OURS, changed) == added:
+            continue  # a secret that is sent along does not cover the body
+
+        request = webhook(case, added, changed)
+        assert await answered(request, where, case, journal) == (401, "refused", 0)
+
+
+async def test_a_webhook_of_another_shop_is_401(
+    case: Case, loaded: Loaded, journal: Journal
+) -> None:
+    for where in routes(case, loaded, tenant="another-shop.example"):
+        if where.source.tenant is None:
+            continue  # nothing in its webhooks says which shop it is
+        request = webhook(case, proof(case, scheme_of(where), OURS))
+
+        assert await answered(request, where, case, journal) == (401, "refused", 0)
+
+
+@pytest.mark.parametrize(
+    ("platform", "vector"),
+    [(platform, one) for platform in PLATFORMS for one in facts(platform).get("vector", ())],
+)
+def test_what_others_signed_is_accepted(
+    platform: str, vector: dict[str, Any], loaded: Loaded
+) -> None:
+    """A round trip alone would not see that both ways are wrong alike."""
+    source = loaded.checked.sources[platform]
+    scheme = next(iter(source.verify.values())).engine.scheme
+    now = datetime.now(UTC)
+    request = InboundRequest("shop", "POST", vector["headers"], {}, vector["body"].encode(), now)
+
+    verify(request, scheme, Proofs(secrets=(vector["secret"],)), now=now)
+    with pytest.raises(SignatureMismatch):
+        verify(request, scheme, OTHERS, now=now)
+
+
+def test_the_platforms_are_there() -> None:
+    """No platform would prove nothing."""
+    assert len(SHIPPED) > 3
