@@ -91,7 +91,7 @@ def webhook(case: Case, added: Signed, body: bytes | None = None) -> InboundRequ
 
 def routes(case: Case, loaded: Loaded, tenant: str | None = None) -> list[Route]:
     """The store, once with each engine of its platform; another shop's with *tenant*."""
-    source = route(case.platform, loaded.checked, case.overrides).source
+    source = route(case.platform, loaded, case.overrides).source
     settings = dict(case.overrides.get("settings", {}))
     named = tenant or said_tenant(case, source)
     return [
