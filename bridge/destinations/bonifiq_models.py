@@ -1,10 +1,8 @@
 """
 BonifiQ's bodies: what the three calls take, and what they answer.
 
-Requests are strict and closed: nothing is converted, and a name that is not documented is
-refused.  Optional means absent: None stands for a field that is left out, null is never sent.
-Answers are closed too, as documentation; one that does not fit is remarked upon by the judge,
-never failed for it.
+Requests are strict and closed: optional means absent, and null is never sent.  Answers are closed
+too, as documentation; one that does not fit is remarked upon by the judge, never failed for it.
 
 Reference: https://developers.bonifiq.com.br/api/private/order/add-an-order-or-purchase and the
 pages beside it, named in `bridge.destinations.bonifiq`.
@@ -13,19 +11,14 @@ pages beside it, named in `bridge.destinations.bonifiq`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, model_validator
+
+from bridge.destinations.model import Body, Key, Moment, Text
 
 #: The numbers in `ErrorCode`: the name as published, and what it says.
 #: Source: https://developers.bonifiq.com.br/api-reference/product/returns-a-estimated-value-of-points-give-from-a-list-of-products
@@ -47,50 +40,15 @@ def _error(number: int) -> str:
     return f"(BonifiQ's error {number}: {ERRORS[number][1]})"
 
 
-def _unicode(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("found half a surrogate pair, wanted Unicode text") from None
-    return text
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError(f"found blank text, wanted at least one character {_error(7)}")
-    return text
-
-
-def _utc(moment: datetime) -> datetime:
-    if moment.utcoffset() is None:
-        raise ValueError("found a moment without a zone, wanted one in UTC")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("found a moment outside the years 1 to 9999 in UTC") from None
-
-
 def _exact(number: Any) -> Any:
     return Decimal(number) if type(number) is int else number
 
 
-Text = Annotated[str, AfterValidator(_unicode)]
-Key = Annotated[Text, AfterValidator(_not_blank)]
-Moment = Annotated[datetime, AfterValidator(_utc)]
 #: 28 digits are what a .NET decimal, the documented type, surely holds.
 Money = Annotated[Decimal, BeforeValidator(_exact), Field(max_digits=28)]
 
 
-class _Body(BaseModel):
-    # What a customer is called, or pays, must not reach a log through a message or a repr.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-    def __repr_args__(self) -> Iterator[tuple[None, str]]:
-        """Show which fields are set, never what they hold."""
-        return ((None, name) for name in type(self).model_fields if name in self.model_fields_set)
-
-
-class CustomerRequest(_Body):
+class CustomerRequest(Body):
     """A person as the store knows them: alone in the upsert, and inside an order."""
 
     OriginalId: Key = Field(description="The customer's id at the store; the key of the upsert.")
@@ -108,14 +66,14 @@ class CustomerRequest(_Body):
     )
 
 
-class NamedReference(_Body):
+class NamedReference(Body):
     """Something with an id and a name: a brand, a payment method, a branch, a salesperson."""
 
     OriginalId: Text | None = Field(None, description="Its id at the store.")
     Name: Text | None = Field(None, description="As people call it.")
 
 
-class Category(_Body):
+class Category(Body):
     """Where a product stands in the shop, and what is above it."""
 
     OriginalId: Text | None = Field(None, description="Its id at the store.")
@@ -124,7 +82,7 @@ class Category(_Body):
     ParentCategory: Category | None = Field(None, description="The category above.")
 
 
-class Product(_Body):
+class Product(Body):
     """One line of an order.  There is no quantity: a line counts as one product."""
 
     OriginalId: Text | None = Field(None, description="The product's id at the store.")
@@ -139,14 +97,14 @@ class Product(_Body):
     ProductCategory: Category | None = Field(None, description="Most specific category.")
 
 
-class Metadata(_Body):
+class Metadata(Body):
     """A pair of name and value that BonifiQ keeps with the order."""
 
     Name: Text | None = Field(None, description="What the value is.")
     Value: Text | None = Field(None, description="The value, always as text.")
 
 
-class OrderRequest(_Body):
+class OrderRequest(Body):
     """
     A purchase: completed (gives points), cancelled (takes them back) or pending (neither).
 
@@ -242,7 +200,7 @@ def _broken_amounts(order: OrderRequest) -> Iterator[str]:
         )
 
 
-class AffiliateRequest(_Body):
+class AffiliateRequest(Body):
     """A person who brings others in, and their coupon."""
 
     Name: Key = Field(description="Full name.")
@@ -264,7 +222,7 @@ class AffiliateRequest(_Body):
         return self
 
 
-class Tier(_Body):
+class Tier(Body):
     """The level of the programme that a customer has reached."""
 
     Name: str | None = None
@@ -272,7 +230,7 @@ class Tier(_Body):
     IconUrl: str | None = None
 
 
-class CustomerResult(_Body):
+class CustomerResult(Body):
     """The customer as stored."""
 
     OriginalId: str | None = None
@@ -292,7 +250,7 @@ class CustomerResult(_Body):
     Operation: str | None = Field(None, description="``created`` or ``updated``.")
 
 
-class CouponHistory(_Body):
+class CouponHistory(Body):
     """A coupon that an affiliate has, or had."""
 
     Id: int | None = None
@@ -301,7 +259,7 @@ class CouponHistory(_Body):
     AssociatedDate: datetime | None = None
 
 
-class StoredAffiliate(_Body):
+class StoredAffiliate(Body):
     """The affiliate that an order's customer is."""
 
     Id: int | None = None
@@ -312,7 +270,7 @@ class StoredAffiliate(_Body):
     CouponHistories: list[CouponHistory] | None = None
 
 
-class StoredCustomer(_Body):
+class StoredCustomer(Body):
     """The customer of a stored order; not the same fields as the upsert's result."""
 
     Id: int | None = None
@@ -343,7 +301,7 @@ class StoredCustomer(_Body):
     AffiliateCodeAssignedAt: datetime | None = None
 
 
-class StoredProduct(_Body):
+class StoredProduct(Body):
     """One line of a stored order."""
 
     OriginalId: str | None = None
@@ -354,7 +312,7 @@ class StoredProduct(_Body):
     ProductPrice: Decimal | None = None
 
 
-class StoredMetadata(_Body):
+class StoredMetadata(Body):
     """A pair of name and value of a stored order."""
 
     Id: int | None = None
@@ -363,7 +321,7 @@ class StoredMetadata(_Body):
     Value: str | None = None
 
 
-class Bonus(_Body):
+class Bonus(Body):
     """What the order will bring its customer."""
 
     GenerateBonus: bool | None = None
@@ -372,7 +330,7 @@ class Bonus(_Body):
     EstimatedCashbackFormatted: str | None = None
 
 
-class OrderResult(_Body):
+class OrderResult(Body):
     """The order as stored."""
 
     Id: int | None = None
@@ -401,7 +359,7 @@ class OrderResult(_Body):
 ResultT = TypeVar("ResultT")
 
 
-class Answer(_Body, Generic[ResultT]):
+class Answer(Body, Generic[ResultT]):
     """
     The envelope of every answer.  Older ones lack Code, CodeName, Severity and HasWarning.
 
