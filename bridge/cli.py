@@ -96,7 +96,7 @@ def check(
         found += error.problems
     if fixtures and not checked.problems:
         root = settings.mappings.parent / "tests" / "fixtures"
-        found += [str(problem) for problem in check_fixtures(root, checked)]
+        found += [str(problem) for problem in check_fixtures(root, loaded)]
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}")
     for line in found:
@@ -146,7 +146,7 @@ def map_(
 
     loaded = strict(load(read_settings().mappings))
     told, mappable = dry_run(
-        loaded.checked,
+        loaded,
         source,
         topic,
         body.read_bytes(),

@@ -10,6 +10,7 @@ from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.fixtures import event_document, route
+from bridge.load import Loaded
 from bridge.mapping.check import Checked
 from bridge.mapping.compile import nearest
 from bridge.mapping.settings import Rules, read_text
@@ -21,7 +22,7 @@ from bridge.verify import restore
 
 
 def dry_run(
-    checked: Checked,
+    loaded: Loaded,
     platform: str,
     topic: str,
     body: bytes,
@@ -43,6 +44,7 @@ def dry_run(
     Raises:
         ConfigError: An argument is none that the source knows.
     """
+    checked = loaded.checked
     source = checked.sources.get(platform)
     if source is None:
         known = sorted(checked.sources)
@@ -51,7 +53,7 @@ def dry_run(
     given = {"content-type": "application/json", **topic_headers(source, topic)}
     given |= {name.lower(): value for name, value in headers.items()}
     request = InboundRequest("map", "POST", given, {}, body, datetime.now(UTC))
-    where = route(platform, checked, _overrides(checked, source, settings))
+    where = route(platform, loaded, _overrides(checked, source, settings))
     planned = plan(restore(request, "map"), where, _resources(source, resources), topic=topic)
     if planned.problems:
         return {"status": "unmappable", "errors": [_error(one) for one in planned.problems]}, False

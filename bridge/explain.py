@@ -56,11 +56,11 @@ def explain_fixture(settings: Settings, folder: Path, endpoint: str | None) -> l
     """
     if not (folder / "request.body").is_file():
         raise ConfigError(f"{folder}: wanted a fixture's folder, or the number of an entry")
-    checked = strict(load(settings.mappings)).checked
+    loaded = strict(load(settings.mappings))
     case = read_case(folder)
-    if case.platform not in checked.sources:
+    if case.platform not in loaded.checked.sources:
         raise ConfigError(f"{folder}: there is no source '{case.platform}'")
-    where = route(case.platform, checked, case.overrides)
+    where = route(case.platform, loaded, case.overrides)
     return _explain(plan(restore(case.request, "fixture"), where, case.resources), where, endpoint)
 
 

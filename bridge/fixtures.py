@@ -17,15 +17,15 @@ from typing import Any
 
 import simplejson
 
-from bridge.destinations import ENDPOINTS
 from bridge.destinations.endpoint import Account, document
 from bridge.errors import EventError
 from bridge.event import Event
+from bridge.load import Loaded
 from bridge.mapping.accounts import Connection
 from bridge.mapping.body import parsed, read_body
-from bridge.mapping.check import Checked
 from bridge.mapping.connections import Store
 from bridge.mapping.occurrence import unseen
+from bridge.mapping.source import Source
 from bridge.plan import Plan, Route, plan
 from bridge.types import InboundRequest, Problem
 from bridge.verify import restore
@@ -82,13 +82,14 @@ def read_headers(text: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-def route(platform: str, checked: Checked, overrides: Mapping[str, Any]) -> Route:
+def route(platform: str, loaded: Loaded, overrides: Mapping[str, Any]) -> Route:
     """
     Make a store of *platform* that feeds every endpoint and is no real one.
 
     Args:
         overrides: `settings`, `test_orders`, and `endpoints` with their `settings`.
     """
+    checked = loaded.checked
     source = checked.sources[platform]
     own = overrides.get("endpoints", {})
     connections = tuple(
@@ -119,15 +120,15 @@ def route(platform: str, checked: Checked, overrides: Mapping[str, Any]) -> Rout
     )
     account = Account(_NOWHERE, {})
     destinations = {
-        name: (destination, ENDPOINTS[name], account)
+        name: (destination, loaded.endpoints[name], account)
         for name, destination in checked.destinations.items()
     }
     return Route(store, source, {}, destinations)
 
 
-def plan_of(case: Case, checked: Checked) -> Plan:
+def plan_of(case: Case, loaded: Loaded) -> Plan:
     """Plan a fixture as the pipeline would."""
-    where = route(case.platform, checked, case.overrides)
+    where = route(case.platform, loaded, case.overrides)
     return plan(restore(case.request, "fixture"), where, case.resources)
 
 
@@ -165,34 +166,34 @@ def different(case: Case, made: Mapping[str, str]) -> list[str]:
     return sorted([*wrong, *left])
 
 
-def check_fixtures(root: Path, checked: Checked) -> list[Problem]:
+def check_fixtures(root: Path, loaded: Loaded) -> list[Problem]:
     """
     Check that every path of every source occurs in a fixture, and that goldens are equal.
 
     Args:
         root: The folder of the fixtures, one folder per platform.
     """
-    by_platform: dict[str, list[Case]] = {name: [] for name in checked.sources}
+    sources = loaded.checked.sources
+    by_platform: dict[str, list[Case]] = {name: [] for name in sources}
     problems = []
     for case in cases(root):
         if case.platform not in by_platform:
             problems.append(Problem(str(case.folder), 1, 1, "no source of that name"))
             continue
         by_platform[case.platform].append(case)
-        made = goldens(plan_of(case, checked))
+        made = goldens(plan_of(case, loaded))
         for name in different(case, made):
             message = "is not what the mapping gives; `pytest --accept` writes it for review"
             problems.append(Problem((case.folder / name).as_posix(), 1, 1, message))
-    for name, source in checked.sources.items():
+    for name, source in sources.items():
         if not by_platform[name]:
             problems.append(Problem(source.file, 1, 1, f"no fixture in {root.as_posix()}/{name}"))
             continue
-        problems += unseen(source, [_scope(case, checked) for case in by_platform[name]])
+        problems += unseen(source, [_scope(case, source) for case in by_platform[name]])
     return problems
 
 
-def _scope(case: Case, checked: Checked) -> Mapping[str, Any]:
-    source = checked.sources[case.platform]
+def _scope(case: Case, source: Source) -> Mapping[str, Any]:
     try:
         body = parsed(source, read_body(case.request))
     except EventError:

@@ -102,7 +102,7 @@ def store_route(
     """Store ``shop`` of a platform, feeding only *endpoints*."""
     own = {name: {"settings": one} for name, one in changes.pop("own", {}).items()}
     overrides = {"settings": changes.pop("settings", {}), "endpoints": own}
-    made = route(platform, loaded.checked, overrides)
+    made = route(platform, loaded, overrides)
     connections = tuple(one for one in made.store.endpoints if one.endpoint in endpoints)
     store = replace(
         made.store, name="shop", secrets=("SECRET",), endpoints=connections, horizon=3600.0

@@ -70,7 +70,7 @@ def webhook_body(path: Path) -> bytes:
 
 def planned(platform: str, headers: Mapping[str, str], body: bytes, loaded: Loaded) -> Plan:
     request = InboundRequest("real", "POST", headers, {}, body, ARRIVED)
-    where = route(platform, loaded.checked, {"test_orders": True})
+    where = route(platform, loaded, {"test_orders": True})
     return plan(restore(request, "real"), where, {})
 
 
@@ -146,7 +146,7 @@ def test_real_totals_are_right(name: str, topic: str, total: str, loaded: Loaded
 @needs(SHARED)
 @pytest.mark.parametrize("case", list(cases(FIXTURES)), ids=str)
 def test_what_a_fixture_becomes_keeps_the_contract(case: Case, loaded: Loaded) -> None:
-    assert_sound(plan_of(case, loaded.checked))
+    assert_sound(plan_of(case, loaded))
 
 
 def deliveries() -> list[Any]:
@@ -185,7 +185,7 @@ def test_a_real_delivery_is_verified_and_mapped_or_ignored(path: Path, loaded: L
         Proofs(secrets=(secrets[platform],), keys=tuple(keys)),
         now=ARRIVED,
     )
-    found = plan(verified, route(platform, loaded.checked, {}), {})
+    found = plan(verified, route(platform, loaded, {}), {})
 
     assert not found.dead, found.problem
     assert_sound(found)

@@ -116,7 +116,7 @@ def distinct(platform: str, loaded: Loaded) -> Iterator[tuple[Case, Any, tuple[A
     for case in MAPPED:
         if case.platform != platform:
             continue
-        event = plan_of(case, loaded.checked).event
+        event = plan_of(case, loaded).event
         body = json.loads(case.request.body, parse_float=Decimal)
         for path in nodes(body):
             key = (event.event.type if event else "", general(path))
@@ -129,9 +129,9 @@ def distinct(platform: str, loaded: Loaded) -> Iterator[tuple[Case, Any, tuple[A
 def test_a_changed_leaf_gives_a_valid_payload_or_a_line(platform: str, loaded: Loaded) -> None:
     wrong = set()
     for case, body, path in distinct(platform, loaded):
-        before = total(plan_of(case, loaded.checked))
+        before = total(plan_of(case, loaded))
         for new in CHANGES:
-            found = plan_of(replaced(case, changed(body, path, new)), loaded.checked)
+            found = plan_of(replaced(case, changed(body, path, new)), loaded)
 
             assert_clean(found)
             after = total(found)
@@ -164,13 +164,13 @@ def test_any_json_at_any_place_ends_in_a_plan(
     case, path = place
     body = json.loads(case.request.body, parse_float=Decimal)
 
-    assert_clean(plan_of(replaced(case, changed(body, path, new)), loaded.checked))
+    assert_clean(plan_of(replaced(case, changed(body, path, new)), loaded))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.binary() | st.text().map(str.encode), number=st.integers(0, len(ALL) - 1))
 def test_any_bytes_end_in_a_plan(body: bytes, number: int, loaded: Loaded) -> None:
     try:
-        assert_clean(plan_of(replaced(ALL[number], body), loaded.checked))
+        assert_clean(plan_of(replaced(ALL[number], body), loaded))
     except BridgeError as error:
         pytest.fail(f"raised {error!r}")

@@ -67,13 +67,13 @@ def status(planned: Plan) -> str:
 def test_a_fixture_is_what_was_worked_out_by_hand(case: Case, loaded: Loaded) -> None:
     wanted = expected(case)
     if wanted["status"] == "handshake":
-        where = route(case.platform, loaded.checked, case.overrides)
+        where = route(case.platform, loaded, case.overrides)
         told = shake_hands(case.request, where)
         assert told is not None
         assert told.status_code == 200
         return
 
-    planned = plan_of(case, loaded.checked)
+    planned = plan_of(case, loaded)
 
     assert wanted["status"] == status(planned), planned.problem or planned.problems
     assert wanted.get("reason_contains", "") in (planned.problem or "")
@@ -96,7 +96,7 @@ def test_a_fixture_is_what_was_worked_out_by_hand(case: Case, loaded: Loaded) ->
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_fixture_is_what_a_person_approved(case: Case, loaded: Loaded, accept: bool) -> None:
-    made = goldens(plan_of(case, loaded.checked))
+    made = goldens(plan_of(case, loaded))
     if accept:
         for path in case.folder.glob("*.json"):
             if path.name != "resource.json":
