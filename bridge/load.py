@@ -81,7 +81,7 @@ def load(folder: Path, endpoints: Mapping[str, Endpoint] = ENDPOINTS) -> Loaded:
 
 def _needs(endpoint: Endpoint) -> EndpointNeeds:
     options = {
-        name: Rule(name, one.about, one.default, one.one_of, one.required)
+        name: Rule(name, one.about, one.default, one.one_of, one.required, one.wrong)
         for name, one in endpoint.options.items()
     }
     return EndpointNeeds(endpoint.credentials, endpoint.base_url, options)

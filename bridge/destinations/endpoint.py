@@ -29,6 +29,8 @@ class Option:
     default: Choice | None = None
     one_of: tuple[str, ...] = ()  #: the only texts it may be
     required: bool = False  #: every account must say it: no default would be right for all
+    #: Where it may not be any text: what was wanted of this one, or "" when it is right.
+    wrong: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -27,10 +27,13 @@ class Rule:
     default: Any = None
     one_of: tuple[str, ...] = ()
     required: bool = False
+    wrong: Callable[[str], str] | None = None  #: what was wanted of a text, or "" when it is right
 
     @property
     def kind(self) -> Kind:
         """What its value can be: what its default is, or anything simple."""
+        if self.wrong is not None:
+            return TEXT
         if self.default is None:
             return _SIMPLE
         kind = type(self.default)
@@ -144,7 +147,7 @@ def check(rule: Rule, value: Any) -> str:
     chosen = value if isinstance(rule.default, list) else [value]
     if rule.one_of and any(one not in rule.one_of for one in chosen):
         return f"wanted one of {', '.join(rule.one_of)}"
-    return ""
+    return rule.wrong(value) if rule.wrong is not None else ""
 
 
 def read_text(rules: Rules, name: str, text: str) -> Any:

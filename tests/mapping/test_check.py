@@ -97,6 +97,7 @@ def test_stores_are_read_with_what_they_leave_out():
     (order,) = shop.endpoints
     assert (order.endpoint, order.base_url) == ("vendor.order", "https://api.vendor.example")
     assert (order.account, order.settings) == ("shop", {"key": "id"})
+    assert order.options == {"region": "eu"}
     assert (other.verify, other.park, other.secrets) == ("url_token", False, ())
     (customer,) = other.endpoints
     assert (customer.base_url, customer.account) == ("https://eu.vendor.example", "both")

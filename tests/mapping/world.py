@@ -12,6 +12,7 @@ from bridge.engines import ENGINES
 from bridge.mapping.accounts import EndpointNeeds
 from bridge.mapping.check import Checked, Files, World, check
 from bridge.mapping.library import BUILT_IN
+from bridge.mapping.settings import Rule
 
 VALID = Path(__file__).parent / "valid"
 
@@ -39,10 +40,21 @@ class Customer(BaseModel):
     Programme: str
 
 
+def _wrong_prefix(text: str) -> str:
+    return "" if text in ("", "/v2") else "wanted /v2 or nothing"
+
+
 WORLD = World(
     models={"vendor.order": Order, "vendor.customer": Customer},
     needs={
-        "vendor.order": EndpointNeeds((("token",),), "https://api.vendor.example"),
+        "vendor.order": EndpointNeeds(
+            (("token",),),
+            "https://api.vendor.example",
+            {
+                "region": Rule("region", "Region of the account.", "eu", one_of=("eu", "us")),
+                "prefix": Rule("prefix", "Prefix of the path.", wrong=_wrong_prefix),
+            },
+        ),
         "vendor.customer": EndpointNeeds((("token",),), None),
     },
     engines=ENGINES,
