@@ -51,6 +51,14 @@ UNMAPPABLE = {
     "order-notify-order-refunded.json": "an e-mail notification",
 }
 
+#: The schema of each endpoint's body in its vendor's contract.
+BODIES = {
+    "bonifiq.customer": "CustomerRequest",
+    "bonifiq.order": "OrderRequest",
+    "bonifiq.affiliate": "AffiliateRequest",
+    "capillary.customer": "CustomerUpsertItem",
+}
+
 
 def corpus() -> Iterator[Any]:
     for platform in PLATFORMS:
@@ -70,24 +78,33 @@ def webhook_body(path: Path) -> bytes:
 
 def planned(platform: str, headers: Mapping[str, str], body: bytes, loaded: Loaded) -> Plan:
     request = InboundRequest("real", "POST", headers, {}, body, ARRIVED)
-    where = route(platform, loaded, {"test_orders": True})
+    everything = {
+        "source": "ECOMMERCE",
+        "account_id": "main",
+        "from_orders": True,
+        "subscriptions": True,
+        "identifiers": ["externalId", "email", "mobile"],
+    }
+    endpoints = {"capillary.customer": {"settings": everything}}
+    where = route(platform, loaded, {"test_orders": True, "endpoints": endpoints})
     return plan(restore(request, "real"), where, {})
 
 
 @cache
 def contract() -> Mapping[str, Draft202012Validator]:
-    document = yaml.safe_load((SHARED / "destinations" / "bonifiq.openapi.yaml").read_text())
-    names = {
-        "customer": "CustomerRequest",
-        "order": "OrderRequest",
-        "affiliate": "AffiliateRequest",
+    documents = {
+        path.name.partition(".")[0]: yaml.safe_load(path.read_text())
+        for path in (SHARED / "destinations").glob("*.openapi.yaml")
     }
     return {
-        f"bonifiq.{name}": Draft202012Validator(
-            {"$ref": f"#/components/schemas/{schema}", "components": document["components"]},
+        name: Draft202012Validator(
+            {
+                "$ref": f"#/components/schemas/{schema}",
+                "components": documents[name.partition(".")[0]]["components"],
+            },
             format_checker=FormatChecker(),
         )
-        for name, schema in names.items()
+        for name, schema in BODIES.items()
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.destinations import bonifiq
+from bridge.destinations import bonifiq, capillary
 from bridge.destinations.endpoint import Endpoint
 
 #: Every endpoint by its name.
 ENDPOINTS: Mapping[str, Endpoint] = {
-    endpoint.name: endpoint for endpoint in (bonifiq.CUSTOMER, bonifiq.ORDER, bonifiq.AFFILIATE)
+    endpoint.name: endpoint
+    for endpoint in (bonifiq.CUSTOMER, bonifiq.ORDER, bonifiq.AFFILIATE, capillary.CUSTOMER)
 }
