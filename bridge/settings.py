@@ -43,7 +43,9 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Seconds in which a body must arrive; a slower one is answered 408."
     )
     request_timeout: float = Field(
-        30.0, gt=0, description="Seconds for one request to a destination or to a store's API."
+        30.0,
+        gt=0,
+        description="Seconds for one attempt at a destination, or one request to a store's API.",
     )
     at_once: int = Field(
         4, ge=1, le=100, description="Requests at the same moment to one account's endpoint."
