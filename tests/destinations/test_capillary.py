@@ -28,13 +28,25 @@ from bridge.destinations.capillary_models import CODES, MERGES, TRANSIENT, Custo
 from bridge.destinations.endpoint import Account, Token, document, encode
 from bridge.destinations.judge import last_word
 from bridge.destinations.model import Body
+from bridge.engines import ENGINES
 from bridge.errors import PayloadInvalid
 from bridge.event import Event
+from bridge.mapping.accounts import EndpointNeeds
+from bridge.mapping.check import Files, World, check
+from bridge.mapping.library import BUILT_IN
+from bridge.mapping.payload import map_payload
 from bridge.types import Reply, Skipped, Verdict
+from tests.conftest import ROOT
 from tests.destinations.events import sent, shipped
 
 TILL = Account("https://eu.api.example/", {"till": "store.server", "password": "123"})
 KEYED = Account("https://eu.api.example", {"key": "the-key", "secret": "the-secret"})
+WORLD = World(
+    {CUSTOMER.name: CustomerRequest},
+    {CUSTOMER.name: EndpointNeeds(CUSTOMER.credentials, None)},
+    ENGINES,
+    BUILT_IN,
+)
 HAPPENED = datetime(2026, 3, 10, 12, 14, 5, tzinfo=UTC)
 HERE = {"source": "ECOMMERCE", "account_id": "shop-main"}
 
@@ -826,6 +838,22 @@ class TestMapping:
                     }
                 ]
             }
+
+    def test_the_file_shows_how_a_brand_s_own_field_is_filled(self):
+        file = ROOT / "mappings" / "destinations" / "capillary_customer.toml"
+        text = file.read_text()
+        for line in ("[fields.extendedFields]", 'tax_number = "customer.document"'):
+            assert f"# {line}" in text
+            text = text.replace(f"# {line}", line)
+        found = check(Files({}, {"capillary.toml": text}, None), WORLD)
+        assert found.problems == ()
+
+        one = event(**ASHA, document="12345678909")
+        destination = found.destinations["capillary.customer"]
+        made = map_payload(destination, CustomerRequest, one, one.namespaces(), None, HERE)
+
+        assert isinstance(made, CustomerRequest)
+        assert made.extendedFields == {"tax_number": "12345678909"}
 
     @pytest.mark.parametrize("kind", ["order_paid", "order_completed"])
     def test_buyers_are_sent_only_where_the_operator_wants_it(self, kind):
