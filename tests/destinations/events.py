@@ -25,6 +25,7 @@ from bridge.event import Event, EventType
 from bridge.fields import read_document, read_email, read_text
 from bridge.load import Loaded, load, strict
 from bridge.mapping.payload import map_payload
+from bridge.mapping.settings import Rule
 from bridge.types import Skipped
 from tests.conftest import ROOT
 
@@ -158,12 +159,22 @@ def shipped() -> Loaded:
 
 def settings_of(endpoint: str) -> st.SearchStrategy[dict[str, Any]]:
     """Everything that a store may set for an endpoint among flags and choices."""
-    optional: dict[str, st.SearchStrategy[Any]] = {
-        name: st.sampled_from(rule.one_of) if rule.one_of else FLAGS
-        for name, rule in shipped().checked.destinations[endpoint].settings.items()
+    rules = shipped().checked.destinations[endpoint].settings
+    drawn = {
+        name: _values(rule)
+        for name, rule in rules.items()
         if rule.one_of or isinstance(rule.default, bool)
     }
-    return st.fixed_dictionaries({}, optional=optional)
+    required = {name: one for name, one in drawn.items() if rules[name].required}
+    optional = {name: one for name, one in drawn.items() if name not in required}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+def _values(rule: Rule) -> st.SearchStrategy[Any]:
+    if not rule.one_of:
+        return FLAGS
+    one = st.sampled_from(rule.one_of)
+    return st.lists(one, unique=True) if isinstance(rule.default, list) else one
 
 
 def sent(endpoint: str, event: Event, settings: Mapping[str, Any] | None = None) -> Any:
