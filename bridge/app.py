@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -23,13 +23,13 @@ from starlette.routing import Route as HttpRoute
 from bridge import __version__
 from bridge.deliver import Rooms
 from bridge.destinations.endpoint import Limits
-from bridge.errors import JournalUnavailable, SettingsError
+from bridge.errors import FetchFailed, JournalUnavailable, SettingsError
 from bridge.flights import Flights
 from bridge.forward import attempt
 from bridge.hydrate import Kept, fetch_all
 from bridge.journal import open_journal
 from bridge.journal.protocol import Journal, Opening
-from bridge.jwks import KeySource
+from bridge.jwks import Keys, KeySource
 from bridge.limits import Gates
 from bridge.load import load, proofs, routes, strict
 from bridge.logs import set_up
@@ -39,7 +39,7 @@ from bridge.plan import Plan, Route
 from bridge.receive import endpoint
 from bridge.settings import Settings, read_settings, read_variables
 from bridge.types import Answer, InboundRequest, Payload, Verdict, VerifiedRequest
-from bridge.verify import KeyUnknown, Proofs, verify
+from bridge.verify import Key, KeyUnknown, Proofs, key_addresses, verify
 
 log = structlog.get_logger()
 
@@ -70,11 +70,12 @@ def configure(settings: Settings) -> Configured:
     names = (name for store in stores.values() for name in store.variables)
     variables = read_variables(names)
     tokens = tuple(settings.token_secrets.get_secret_value().split())
-    unproven = [name for name, store in stores.items() if store.verify == "url_token"]
-    if unproven and not tokens:
-        raise SettingsError(
-            [f"BRIDGE_TOKEN_SECRETS: not set, and the platform of '{unproven[0]}' signs nothing"]
-        )
+    sources = loaded.checked.sources
+    for name, store in stores.items():
+        if sources[store.source].verify[store.verify].engine.needs_token and not tokens:
+            raise SettingsError(
+                [f"BRIDGE_TOKEN_SECRETS: not set, and the platform of '{name}' signs nothing"]
+            )
     return Configured(
         settings,
         routes(loaded, variables),
@@ -123,6 +124,7 @@ def build(configured: Configured) -> Starlette:
     return Starlette(
         routes=[
             HttpRoute("/webhooks/{store}", webhook, methods=methods),
+            HttpRoute("/webhooks/{store}/{segment}", webhook, methods=methods),
             HttpRoute("/health", health, methods=["GET"]),
         ],
         lifespan=lifespan,
@@ -217,12 +219,44 @@ async def prove_sender(
     scheme, now = verification.engine.scheme, datetime.now(UTC)
     if verification.keys is None:
         return verify(request, scheme, known, now=now)
-    url = verification.keys.fill({"setting": dict(route.store.settings)}) or ""
+    host = verification.keys.fill({"setting": dict(route.store.settings)}) or ""
+    addresses = key_addresses(request, scheme, host)
+    found, failed = await _gathered(keys.keys, addresses)
     try:
-        return verify(request, scheme, replace(known, keys=await keys.keys(url)), now=now)
+        return verify(request, scheme, replace(known, keys=found), now=now)
     except KeyUnknown:
-        fresh = await keys.refresh(url)
-        return verify(request, scheme, replace(known, keys=fresh), now=now)
+        found, failed = await _gathered(keys.refresh, addresses)
+        try:
+            return verify(request, scheme, replace(known, keys=found), now=now)
+        except KeyUnknown:
+            # The key that could not be fetched may be the one: the platform shall come again.
+            if failed is not None:
+                raise failed from None
+            raise
+
+
+async def _gathered(
+    ask: Callable[[str], Awaitable[Keys]], addresses: Sequence[str]
+) -> tuple[Keys, FetchFailed | None]:
+    """
+    Ask for the keys at several addresses.
+
+    Returns:
+        All that there are, and why some are missing.
+
+    Raises:
+        FetchFailed: There is none at all.
+    """
+    found: list[Key] = []
+    failed: FetchFailed | None = None
+    for address in addresses:
+        try:
+            found += await ask(address)
+        except FetchFailed as error:
+            failed = error
+    if failed is not None and not found:
+        raise failed
+    return tuple(found), failed
 
 
 def _lost() -> None:

@@ -37,7 +37,7 @@ async def process(request: InboundRequest, rooms: Rooms, *, started: float) -> A
         RequestError: The webhook is refused; nothing was written anywhere.
     """
     route = rooms.routes.get(request.store)
-    if route is None:
+    if route is None or (request.segment and not route.engine.in_path):
         raise UnknownStore("no store of that name")
     shaken = shake_hands(request, route)
     if shaken is not None:
@@ -66,7 +66,7 @@ def shake_hands(request: InboundRequest, route: Route) -> Answer | None:
     if not route.source.handshakes:
         return None
     try:
-        body = read_body(request)
+        body = read_body(request, token=route.engine.body_is_token)
     except Exception:  # noqa: BLE001 - what cannot be read is no handshake
         body = None
     scope = scope_of(route.source, request, body, route.store.settings)

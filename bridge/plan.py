@@ -32,7 +32,7 @@ from bridge.mapping.run import (
     scope_of,
     tenant_of,
 )
-from bridge.mapping.source import Fetch, Source
+from bridge.mapping.source import Engine, Fetch, Source
 from bridge.mapping.template import failing
 from bridge.types import Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
 
@@ -57,6 +57,11 @@ class Route:
     source: Source
     tokens: Mapping[str, str] = field(repr=False, default_factory=dict)
     destinations: Mapping[str, tuple[Destination, Endpoint, Account]] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> Engine:
+        """How the store's webhooks are proven."""
+        return self.source.verify[self.store.verify].engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def plan(
     """
     source, request = route.source, verified.request
     try:
-        body = parsed(source, read_body(request))
+        body = parsed(source, read_body(request, token=route.engine.body_is_token))
     except BodyUnreadable as error:
         return _unreadable(source, route, request, error)
     scope = scope_of(source, request, body, route.store.settings, resources, route.tokens)

@@ -30,6 +30,8 @@ class InboundRequest:
     query: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)  #: never decoded or re-encoded: signatures are made over bytes
     received_at: datetime
+    raw_query: str = field(default="", repr=False)  #: as it arrived, for signatures over it
+    segment: str = field(default="", repr=False)  #: what stands behind the store in the address
 
 
 @dataclass(frozen=True, slots=True)

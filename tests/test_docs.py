@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bridge import engines
 from bridge.cli import app
 from bridge.destinations import ENDPOINTS
 from bridge.docs import rewrite
@@ -124,6 +125,7 @@ def test_every_key_of_every_file_is_in_the_guide() -> None:
     known = {
         *(source_file._TOP + source_file._WEBHOOK + source_file._ANSWER),
         *(source_file._HANDSHAKE + source_file._FETCH + settings._KEYS),
+        *engines.KEYS,
         *(destination._TOP + destination._PAYLOAD),
         *(connections._STORE + accounts._ENDPOINT),
     }

@@ -23,11 +23,17 @@ EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How a signature is checked, as the verifying room reads it from a table."""
+    """How a sender is proven, as the verifying room reads it from a table."""
 
     scheme: Any
     covers_body: bool  #: else only what is fetched may be believed
     signs_url: bool = False  #: a store must say its public address
+    signs: frozenset[tuple[str, ...]] = frozenset()  #: single values that are signed, by path
+    needs_secrets: bool = True  #: a store must name some
+    needs_token: bool = False  #: the bridge must be able to make tokens
+    in_path: bool = False  #: the secret stands behind the store in the address
+    body_is_token: bool = False  #: what the platform says are the claims in it
+    unproven: str = ""  #: why nothing is proven at all
 
 
 #: Reads the table of one engine: the engine, or what is wrong as (key, message).
@@ -36,7 +42,7 @@ EngineReader = Callable[[Mapping[str, Any]], Engine | Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One `[verify.ENGINE]`."""
+    """One `[verify.NAME]`."""
 
     engine: Engine
     keys: Text | None
@@ -106,6 +112,11 @@ class Source:
     def headers(self) -> frozenset[str]:
         """The headers that the file reads; the journal keeps no others."""
         return self._names("header") | {"content-type"}
+
+    @property
+    def queries(self) -> frozenset[str]:
+        """The query parameters that the file reads; a secret in the query is none of them."""
+        return self._names("query")
 
     @property
     def secrets(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ The sections are read in the order of the file; what they share is in `_File`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from bridge.event import Customer, Order
 from bridge.kinds import ANY, MOMENT, NUMBER, TEXT, Kind, fits
 from bridge.kinds import name as kind_name
 from bridge.mapping.compile import Compiled, Compiler, Namespace, fixed, nearest
-from bridge.mapping.expression import Named, Path, Selected, paths, spell
+from bridge.mapping.expression import Path, Selected
 from bridge.mapping.functions import Function
 from bridge.mapping.layout import compile_table, conditions
 from bridge.mapping.lines import Array, Scalar, Table, plain
@@ -30,9 +30,10 @@ from bridge.mapping.source import (
     Source,
     Verification,
 )
+from bridge.mapping.source_checks import check_source
 from bridge.mapping.tables import flag, known_keys, seconds, section, several, tables, text, texts
 from bridge.mapping.tables import wrong as wrong_at
-from bridge.mapping.template import Branch, expressions
+from bridge.mapping.template import Branch
 from bridge.mapping.text import Text, compile_answer, compile_free, compile_header, compile_url
 from bridge.types import Problem
 
@@ -109,7 +110,7 @@ def read_source(
     Args:
         table: The file as `lines.read` gives it.
         functions: What expressions may call.
-        engines: How `[verify.ENGINE]` tables are read, by engine.
+        engines: How `[verify.NAME]` tables are read, by engine.
         problems: All that is wrong is added here.
 
     Returns:
@@ -159,8 +160,7 @@ def read_source(
         name=text(table, "name", problems) or platform or "",
         rests_on=rests_on,
     )
-    _check_types(file, source)
-    _check_fetched(file, source)
+    check_source(source, table, problems)
     return source if len(problems) == before else None
 
 
@@ -173,22 +173,33 @@ def _verify(file: _File, engines: Engines) -> Mapping[str, Verification]:
     if "verify" in file.table.entries and not table.entries:
         file.wrong(table, "verify", f"wanted an engine: {', '.join(engines)}")
     for name, node in table.entries.items():
-        reader = engines.get(name)
-        if reader is None or not isinstance(node, Table):
-            close = nearest(name, list(engines)) or f"; there are {', '.join(engines)}"
-            table_wanted = f"wanted a table: [verify.{name}]"
-            message = table_wanted if reader else f"no engine named '{name}'{close}"
-            file.problems.append(table.places[name].problem(message))
-            continue
-        engine = reader(plain(node))
-        keys = _verify_keys(file, name, node)
-        if isinstance(engine, Engine):
-            out[name] = Verification(engine, keys)
-            continue
-        for key, message in engine:
-            place = node.places.get(key, node.place)
-            file.problems.append(place.problem(message, field=f"verify.{name}.{key}"))
+        if not isinstance(node, Table):
+            file.problems.append(table.places[name].problem(f"wanted a table: [verify.{name}]"))
+        elif (reader := _engine(file, table, name, node, engines)) is not None:
+            fields = plain(node)
+            fields.pop("engine", None)
+            engine = reader(fields)
+            keys = _verify_keys(file, name, node)
+            if isinstance(engine, Engine):
+                out[name] = Verification(engine, keys)
+                continue
+            for key, message in engine:
+                place = node.places.get(key, node.place)
+                file.problems.append(place.problem(message, field=f"verify.{name}.{key}"))
     return out
+
+
+def _engine(
+    file: _File, table: Table, name: str, node: Table, engines: Engines
+) -> EngineReader | None:
+    """Find the engine of one `[verify.NAME]`: the one that it names, or else its own name."""
+    named = text(node, "engine", file.problems) if "engine" in node.entries else name
+    if named is None or named in engines:
+        return engines.get(named or "")
+    close = nearest(named, list(engines)) or f"; there are {', '.join(engines)}"
+    place = node.places.get("engine", table.places[name])
+    file.problems.append(place.problem(f"no engine named '{named}'{close}"))
+    return None
 
 
 def _verify_keys(file: _File, name: str, table: Table) -> Text | None:
@@ -343,82 +354,3 @@ def _parse(file: _File, webhook: Table) -> tuple[Path, ...]:
         elif isinstance(path, Path):
             out.append(path)
     return tuple(out)
-
-
-def _check_types(file: _File, source: Source) -> None:
-    """Every event type has its table."""
-    topics = file.section("topics")
-    for topic, types in source.topics.items():
-        for wanted in sorted({one.partition("_")[0] for one in types if one in EVENT_TYPES}):
-            if wanted not in file.table.entries:
-                told = f"[{wanted}] is missing, and the topic leads to it"
-                file.problems.append(topics.places[topic].problem(told))
-
-
-def _check_fetched(file: _File, source: Source) -> None:
-    """What a line reads is fetched for every topic that leads to it, and may be believed."""
-    uncovered = any(not one.engine.covers_body for one in source.verify.values())
-    told: set[Problem] = set()
-    for event_type in EVENT_TYPES:
-        leading = {topic for topic, types in source.topics.items() if event_type in types}
-        for one, path in _read_for(source, event_type) if leading else ():
-            told.update(_unfetched(source, one, path, leading))
-            if uncovered and path.root in ("header", "query", "body"):
-                message = "the signature does not cover the body: read what is fetched instead"
-                told.add(one.place.problem(message))
-    wanted = {topic for topic, types in source.topics.items() if types}
-    for one in (*source.key, *((source.occurred_at,) if source.occurred_at else ())):
-        left = wanted - _fetched_in_turn(source, one)
-        for path in one.paths:
-            told.update(_unfetched(source, one, path, left))
-    for fetch in source.fetches:
-        filled = (fetch.url, *(header for _, header in fetch.headers))
-        for one in (*fetch.when, *(inner for part in filled for inner in part.expressions)):
-            for path in one.paths:
-                told.update(_unfetched(source, one, path, fetch.topics or wanted))
-    file.problems.extend(sorted(told))
-
-
-def _unfetched(
-    source: Source, one: Compiled, path: Path, topics: Iterable[str]
-) -> Iterator[Problem]:
-    """Tell for which of *topics* the resource that a path reads is not fetched."""
-    step = path.steps[0] if path.root == "resource" and path.steps else None
-    for fetch in source.fetches:
-        if isinstance(step, Named) and step.name == fetch.name and fetch.topics is not None:
-            for topic in set(topics) - fetch.topics:
-                yield one.place.problem(
-                    f"{spell(path)} is not fetched for topic '{topic}': add it to `topics` of "
-                    f"the fetch '{fetch.name}'"
-                )
-
-
-def _fetched_in_turn(source: Source, one: Compiled) -> set[str]:
-    """
-    Give the topics for which one of the resources that a line tries in turn is fetched.
-
-    A webhook of an order fetches the order, one of a customer the customer, and both have the
-    same lines for key and time.
-    """
-    tried = [
-        {step.name for path in paths(chain) if path.root == "resource"
-         for step in path.steps[:1] if isinstance(step, Named)}
-        for chain in one.tree.chains
-    ]  # fmt: skip
-    fetched = {
-        topic: {one.name for one in source.fetches if one.topics is None or topic in one.topics}
-        for topic in source.topics
-    }
-    return {topic for topic, names in fetched.items() if any(one and one <= names for one in tried)}
-
-
-def _read_for(source: Source, event_type: str) -> Iterator[tuple[Compiled, Path]]:
-    """Every path that is read for an event of that type."""
-    is_order = event_type.startswith("order_")
-    branches = (source.order, source.order_customer) if is_order else (source.customer,)
-    compiled = list(source.when.get(event_type, ()))
-    for branch in branches:
-        compiled.extend(expressions(branch) if branch else ())
-    for one in compiled:
-        for path in one.paths:
-            yield one, path
