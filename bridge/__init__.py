@@ -10,8 +10,9 @@ One webhook goes through these rooms, in this order; `bridge.pipeline` is the st
     forward   Payload -> destination -> Outcome
     answer    Outcomes -> what the store is told
 
-`bridge.park` finishes later what could not be finished in time, `bridge.hydrate` fetches what
-a webhook leaves out, and `bridge.app` puts the rooms together.
+`bridge.park` finishes later what could not be finished in time, `bridge.limits` asks of no
+destination more than it bears, `bridge.hydrate` fetches what a webhook leaves out, and
+`bridge.app` puts the rooms together.
 """
 
 __version__ = "0.1.0"

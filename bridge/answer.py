@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bridge.types import Answer, Outcome
 
-#: Seconds a store is asked to wait before it sends the webhook again.
+#: Seconds a store is asked to wait before it sends the webhook again, when nobody knows better.
 RETRY_AFTER = 30.0
 
 
@@ -16,7 +17,6 @@ def answer(
     *,
     park: bool,
     copy: bool = False,
-    retry_after: float | None = None,
 ) -> Answer:
     """
     Turn the outcomes of one webhook into its answer.
@@ -24,20 +24,21 @@ def answer(
     * 200 - everything is settled, or durable in the journal and ours to finish.  What a
       destination refused is settled too: it would be refused again, and repeated failures make
       some platforms remove the webhook.  Exactly 200, because some take nothing else.
-    * 503 - something is open and the store wants to repeat it itself.  Endpoints that are
-      settled are not called again.
+    * 503 - something is open and the store wants to repeat it itself, which makes sense when the
+      last of it may be tried again.  Endpoints that are settled are not called again.
 
     Args:
         entry: The journal's number of the webhook.
         outcomes: One per delivery.
         park: Whether the bridge finishes what is open.
         copy: Whether the webhook is a repeat of an earlier one.
-        retry_after: Seconds that a destination asked for.
     """
-    if any(not one.settled for one in outcomes):
+    unfinished = [one.retry_after for one in outcomes if not one.settled]
+    if unfinished:
         if park:
             return Answer(200, "parked", entry, reason="it will be finished", outcomes=outcomes)
-        wait = max(retry_after or 0.0, RETRY_AFTER)
+        wait = max(RETRY_AFTER if one is None else one for one in unfinished)
+        wait = max(1.0, math.ceil(wait))
         return Answer(503, "unavailable", entry, retry_after=wait, outcomes=outcomes)
     return Answer(200, "duplicate" if copy else _settled(outcomes), entry, outcomes=outcomes)
 

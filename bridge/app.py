@@ -22,6 +22,7 @@ from starlette.routing import Route as HttpRoute
 
 from bridge import __version__
 from bridge.deliver import Rooms
+from bridge.destinations.endpoint import Limits
 from bridge.errors import FetchFailed, JournalUnavailable, SettingsError
 from bridge.flights import Flights
 from bridge.forward import attempt
@@ -29,6 +30,7 @@ from bridge.hydrate import Kept, fetch_all
 from bridge.journal import open_journal
 from bridge.journal.protocol import Journal, Opening
 from bridge.jwks import Keys, KeySource
+from bridge.limits import Gates
 from bridge.load import load, routes, strict
 from bridge.logs import set_up
 from bridge.park import park
@@ -98,7 +100,10 @@ def build(configured: Configured) -> Starlette:
             return JSONResponse({"status": "journal unavailable"}, 503)
         if rooms.journal.fenced:
             return JSONResponse({"status": "journal out of reach"}, 503)
-        return JSONResponse({"status": "ok", "flying": len(rooms.flights)})
+        flights = rooms.flights
+        return JSONResponse(
+            {"status": "ok", "flying": len(flights), "resting": flights.gates.resting()}
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
@@ -142,6 +147,7 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
             yield rooms
         finally:
             stop.set()
+            rooms.flights.gates.stop()
             await parking
             await rooms.flights.drain(settings.stop_after * (1 - WEBHOOKS_SHARE))
             await journal.close()
@@ -151,7 +157,8 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
 def new_client() -> httpx.AsyncClient:
     """Make the client of all requests: no redirects, and no cookies, which accounts would share."""
     return httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+        # How many are open at once is decided at the gates.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"user-agent": f"webhook-bridge/{__version__}"},
         follow_redirects=False,
@@ -180,8 +187,22 @@ def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) 
             timeout=settings.request_timeout,
         )
 
-    flights = Flights(journal, settings.quiet, settings.at_once, _lost)
+    gates = Gates(limits_of(configured.routes), settings.workers, _clock)
+    flights = Flights(journal, gates, settings.quiet, _lost)
     return Rooms(configured.routes, journal, flights, prove, send, fetch, _clock)
+
+
+def limits_of(routes: Mapping[str, Route]) -> Mapping[str, Limits]:
+    """Give the limits of every target: what the operator says, else what the endpoint has."""
+    limits: dict[str, Limits] = {}
+    for route in routes.values():
+        for one in route.store.endpoints:
+            _, endpoint, _ = route.destinations[one.endpoint]
+            known = limits.get(one.target, endpoint.limits)
+            limits[one.target] = Limits(
+                one.per_second or known.per_second, one.at_once or known.at_once
+            )
+    return limits
 
 
 async def prove_sender(request: InboundRequest, route: Route, keys: KeySource) -> VerifiedRequest:

@@ -42,8 +42,11 @@ def serve(
     import uvicorn
 
     from bridge.app import WEBHOOKS_SHARE, configure
-    from bridge.settings import read_settings
+    from bridge.settings import hand_on, read_settings
 
+    if workers is not None:
+        # Each of them has to know with how many it shares what a destination bears.
+        hand_on("workers", workers)
     settings = read_settings()
     configured = configure(settings)
     if not configured.routes:
@@ -54,7 +57,7 @@ def serve(
         factory=True,
         host=host or settings.host,
         port=settings.port if port is None else port,
-        workers=workers or settings.workers,
+        workers=settings.workers,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         log_level="warning",
         access_log=False,

@@ -79,7 +79,7 @@ def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: 
         ours = await rooms.journal.unmappable(flight, reason)
         return Outcome(flight.endpoint, "refused", reason) if ours else None
 
-    return Begun(rooms.flights.launch(flight, send, settle))
+    return Begun(rooms.flights.launch(flight, send, settle, calls=False))
 
 
 def _begin_fetch(

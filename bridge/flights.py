@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
 
+from bridge.destinations.judge import last_word
 from bridge.errors import JournalUnavailable
 from bridge.journal.protocol import Flight, Journal
+from bridge.limits import Closed, Gates
 from bridge.types import Outcome, Verdict
 
 log = structlog.get_logger()
@@ -52,22 +53,18 @@ class Flights:
     """The flights of this process."""
 
     journal: Journal
+    gates: Gates
     quiet: float  #: seconds that a lane rests after an attempt without an answer
-    at_once: int  #: requests at the same moment per target
     lost: Callable[[], None]  #: called when this worker was declared gone
     chance: Callable[[], float] = random.random
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _landed: asyncio.Event = field(default_factory=asyncio.Event)
-    _slots: defaultdict[str, asyncio.Semaphore] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._slots = defaultdict(lambda: asyncio.Semaphore(self.at_once))
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def launch(
-        self, flight: Flight, send: Send, settle: Settle | None = None
+        self, flight: Flight, send: Send, settle: Settle | None = None, *, calls: bool = True
     ) -> asyncio.Future[Outcome]:
         """
         Begin a flight.
@@ -75,13 +72,14 @@ class Flights:
         Args:
             send: Makes the attempt.
             settle: Writes a last word that is more than a state; default is `Journal.settle`.
+            calls: Whether *send* asks anything of the target, and has to wait for its turn.
 
         Returns:
             What can be told as soon as the attempt is over and written: settled, or queued.
             It raises `JournalUnavailable` when what came of it cannot be written yet.
         """
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._fly(flight, send, settle, told))
+        task = asyncio.create_task(self._fly(flight, send, settle, told, calls))
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return told
@@ -115,9 +113,14 @@ class Flights:
         send: Send,
         settle: Settle | None,
         told: asyncio.Future[Outcome],
+        calls: bool,
     ) -> None:
         try:
-            verdict = await self._attempt(flight, send)
+            came = await (self._pass_gate(flight, send) if calls else self._attempt(send))
+            if isinstance(came, Closed):
+                await self._give_back(flight, came, told)
+                return
+            verdict = last_word(came, flight.attempts)
             log.info(
                 "attempt",
                 entry=flight.entry,
@@ -136,16 +139,41 @@ class Flights:
             if not told.done():
                 told.set_result(Outcome(flight.endpoint, "queued", "interrupted"))
 
-    async def _attempt(self, flight: Flight, send: Send) -> Verdict:
-        async with self._slots[flight.target]:
+    async def _pass_gate(self, flight: Flight, send: Send) -> Verdict | Closed:
+        gate, verdict = self.gates.of(flight.target), None
+        ticket = await gate.enter()
+        if isinstance(ticket, Closed):
+            return ticket
+        try:
             if self.journal.fenced:
-                return Verdict("transient", "the journal is out of reach: nothing is sent")
-            try:
-                return await send()
-            except Exception as error:
-                # A bug of ours must not lose the lane.
-                log.error("attempt failed", exc_info=error)
-                return Verdict("unsure", f"the bridge failed: {type(error).__name__}")
+                return Closed("not sent: the journal is out of reach")
+            verdict = await self._attempt(send)
+            return verdict
+        finally:
+            gate.leave(ticket, verdict)
+
+    async def _attempt(self, send: Send) -> Verdict:
+        try:
+            return await send()
+        except Exception as error:
+            # A bug of ours must not lose the lane.
+            log.error("attempt failed", exc_info=error)
+            return Verdict("unsure", f"the bridge failed: {type(error).__name__}")
+
+    async def _give_back(
+        self, flight: Flight, closed: Closed, told: asyncio.Future[Outcome]
+    ) -> None:
+        """Queue what could not be sent, without counting it as an attempt."""
+        log.info("not sent", entry=flight.entry, endpoint=flight.endpoint, reason=closed.reason)
+        self._tell(told, Outcome(flight.endpoint, "queued", closed.reason, closed.seconds))
+        delay = max(_LEAST_BACKOFF, closed.seconds or 0.0) if flight.park else None
+        await self._insist(
+            flight,
+            lambda: self.journal.back(
+                flight, delay=delay, unsure=False, reason=closed.reason, attempted=False
+            ),
+            told,
+        )
 
     async def _write(
         self,
@@ -167,7 +195,8 @@ class Flights:
                 self._tell(told, outcome)
             return
         unsure = verdict.kind == "unsure"
-        self._tell(told, Outcome(flight.endpoint, "queued", verdict.reason))
+        rest = self.gates.of(flight.target).rest()
+        self._tell(told, Outcome(flight.endpoint, "queued", verdict.reason, rest))
         if unsure:
             # The destination may still be working on it: nobody else enters the lane meanwhile.
             await asyncio.sleep(self.quiet)

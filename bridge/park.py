@@ -23,7 +23,9 @@ log = structlog.get_logger()
 
 #: Seconds between two passes, if nothing happens before.
 _PASS = 1.0
-#: Flights of parked deliveries at the same moment in one process.
+#: Seconds until the next pass when more is due than was begun, and when nothing could be begun.
+_MORE, _FULL = 0.01, 0.05
+#: Deliveries that one pass begins.
 _MOST = 16
 _NOT_CONFIGURED = 900.0
 
@@ -38,6 +40,7 @@ async def park(rooms: Rooms, *, beat: float, stop: asyncio.Event, lost: Callable
     """
     last_beat = float("-inf")
     while not stop.is_set():
+        begun, wait = 0, None
         try:
             if rooms.clock() - last_beat >= beat:
                 last_beat = rooms.clock()
@@ -45,25 +48,35 @@ async def park(rooms: Rooms, *, beat: float, stop: asyncio.Event, lost: Callable
                     lost()
                     return
             await rooms.journal.sweep()
-            await finish_due(rooms)
-            wait = await rooms.journal.next_due()
+            begun = await finish_due(rooms)
+            # What waits for a target that rests is due when the rest is over.
+            rests = rooms.flights.gates.rests()
+            due = await rooms.journal.next_due(rests.keys())
+            wait = min([*rests.values(), *([] if due is None else [due])], default=None)
         except JournalUnavailable as error:
             log.warning("journal away", error=str(error))
-            wait = None
-        pause = _PASS if wait is None else min(_PASS, max(wait, 0.01))
         try:
-            await asyncio.wait_for(stop.wait(), pause)
+            await asyncio.wait_for(stop.wait(), pause(begun, wait))
         except TimeoutError:
             continue
 
 
+def pause(begun: int, wait: float | None) -> float:
+    """
+    Say how many seconds to rest between two passes.
+
+    Args:
+        begun: Flights that the last one began.
+        wait: Seconds until something is due; None: nothing is queued.
+    """
+    least = _MORE if begun else _FULL
+    return _PASS if wait is None else min(_PASS, max(wait, least))
+
+
 async def finish_due(rooms: Rooms) -> int:
     """Begin the flights of deliveries whose time has come; returns how many."""
-    room = _MOST - len(rooms.flights)
-    if room <= 0:
-        return 0
     begun = 0
-    for standing in await rooms.journal.due(room):
+    for standing in await rooms.journal.due(_MOST, rooms.flights.gates.room()):
         if standing.flight is not None:
             await resume(standing.flight, rooms)
             begun += 1
@@ -80,7 +93,9 @@ async def resume(flight: Flight, rooms: Rooms) -> None:
     route = rooms.routes.get(stored.store)
     if route is None:
         reason = f"store '{stored.store}' is not in connections.toml any more"
-        await rooms.journal.back(flight, delay=_NOT_CONFIGURED, unsure=False, reason=reason)
+        await rooms.journal.back(
+            flight, delay=_NOT_CONFIGURED, unsure=False, reason=reason, attempted=False
+        )
         return
     verified = restore(recall(stored), "journal")
     planned = plan(verified, route, None if flight.endpoint == FETCH else read_resources(stored))

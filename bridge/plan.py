@@ -226,7 +226,7 @@ def _delivery(
         endpoint=endpoint.name,
         account=connection.account,
         identity="",
-        target=f"{connection.account}/{endpoint.name}",
+        target=connection.target,
         stamp=stamp,
         tie=tie,
         print=None,

@@ -45,9 +45,6 @@ class Settings(BaseSettings):
     request_timeout: float = Field(
         30.0, gt=0, description="Seconds for one request to a destination or to a store's API."
     )
-    at_once: int = Field(
-        4, ge=1, le=100, description="Requests at the same moment to one account's endpoint."
-    )
     quiet: float = Field(
         10.0, ge=0, description="Seconds that an order or customer rests after a lost answer."
     )
@@ -123,6 +120,11 @@ def read_settings(environ: Mapping[str, str] | None = None, env_file: str = ".en
         raise SettingsError(problems)
     settings.patience()
     return settings
+
+
+def hand_on(name: str, value: object) -> None:
+    """Set a setting for this process and for those that it starts."""
+    os.environ[f"{PREFIX}{name.upper()}"] = str(value)
 
 
 def read_variables(

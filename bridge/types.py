@@ -136,6 +136,7 @@ class Outcome:
     endpoint: str
     state: State
     reason: str = ""
+    retry_after: float | None = None  #: seconds until it may be tried again, where that is known
 
     @property
     def settled(self) -> bool:

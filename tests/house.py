@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from bridge.deliver import Rooms
+from bridge.destinations.endpoint import Limits
 from bridge.errors import FetchFailed
 from bridge.fixtures import read_case, route
 from bridge.flights import Flights
 from bridge.journal import open_journal
 from bridge.journal.protocol import Journal, Opening, Patience
+from bridge.limits import Gates
 from bridge.load import Loaded
 from bridge.plan import Plan, Route
 from bridge.types import InboundRequest, Payload, Verdict, VerifiedRequest
@@ -70,7 +72,7 @@ class Outside:
     gate: asyncio.Event | None = None  #: an attempt waits for it
     arrived: asyncio.Event = field(default_factory=asyncio.Event)  #: an attempt has begun
     fetched: list[Mapping[str, Any] | FetchFailed] = field(default_factory=list)
-    now: float = 0.0  #: added to the clock
+    now: float = 0.0  #: added to the clock; rests end by it alone
 
     async def send(self, _: Route, payload: Payload) -> Verdict:
         self.sent.append(payload)
@@ -119,9 +121,12 @@ async def prove(request: InboundRequest, route: Route) -> VerifiedRequest:
     return verify(request, scheme, Proofs(secrets=(SECRET,)), now=datetime.now(UTC))
 
 
-def rooms_of(journal: Journal, outside: Outside, route: Route) -> Rooms:
+def rooms_of(
+    journal: Journal, outside: Outside, route: Route, limits: Mapping[str, Limits] | None = None
+) -> Rooms:
     lost: list[None] = []
-    flights = Flights(journal, 0.0, 4, lambda: lost.append(None), chance=lambda: 0.0)
+    gates = Gates(limits or {}, clock=lambda: outside.now)
+    flights = Flights(journal, gates, 0.0, lambda: lost.append(None), chance=lambda: 0.0)
     return Rooms(
         {"shop": route},
         journal,

@@ -44,8 +44,25 @@ def test_what_is_open_is_ours_when_parked_and_the_stores_when_refused(states: li
     assert refused.retry_after == 30.0
 
 
-def test_a_longer_wait_that_the_destination_asked_for_is_passed_on() -> None:
-    assert answer(7, outcomes("queued"), park=False, retry_after=120.0).retry_after == 120.0
+@pytest.mark.parametrize(
+    ("waits", "told"),
+    [
+        ([120.0], 120.0),
+        ([4.2], 5.0),
+        ([0.0], 1.0),
+        ([None], 30.0),
+        ([4.0, 7.0], 7.0),
+        ([4.0, None], 30.0),
+        ([60.0, None], 60.0),
+    ],
+)
+def test_the_store_is_asked_back_when_the_last_of_it_may_be_tried_again(
+    waits: list[float | None], told: float
+) -> None:
+    unfinished = [Outcome("vendor.call", "queued", retry_after=wait) for wait in waits]
+    settled = Outcome("vendor.other", "delivered", retry_after=900.0)
+
+    assert answer(7, [settled, *unfinished], park=False).retry_after == told
 
 
 def test_a_copy_of_what_is_settled_is_a_duplicate() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 import structlog
 
-from bridge.app import build, configure, new_client, prove_sender
+from bridge.app import build, configure, limits_of, new_client, prove_sender
+from bridge.destinations.endpoint import Limits
 from bridge.engines import ENGINES
 from bridge.errors import FetchFailed, MappingFilesError, SettingsError, SignatureMismatch
 from bridge.jwks import KeySource
+from bridge.limits import Closed, Gates
+from bridge.load import Loaded
 from bridge.mapping.connections import Store
 from bridge.mapping.library import BUILT_IN
 from bridge.mapping.lines import read
@@ -19,9 +23,10 @@ from bridge.mapping.source_file import read_source
 from bridge.plan import Route
 from bridge.settings import read_settings
 from bridge.tokens import make
-from bridge.types import Problem
+from bridge.types import Problem, Verdict
 from bridge.verify import KeyUnknown
 from tests.conftest import ROOT
+from tests.house import ORDER, store_route
 from tests.signatures import BODY, private_key, public_pem, rsa_signature, webhook
 
 SOURCE = """
@@ -229,6 +234,61 @@ def test_a_wrong_mapping_file_is_told_before_anything_starts(
 
     with pytest.raises(MappingFilesError, match=r"acme.toml:\d+:\d+: "):
         configure(read_settings(environ))
+
+
+def test_the_operators_limits_go_before_the_endpoints(loaded: Loaded) -> None:
+    """Stores that share an account share its limits, whichever of them says one."""
+    own = Limits(per_second=1.5, at_once=2)
+
+    def store(**said: object) -> Route:
+        made = store_route(loaded)
+        (connection,) = made.store.endpoints
+        destination, endpoint, account = made.destinations[ORDER]
+        connection = replace(connection, **said)  # type: ignore[arg-type]
+        return replace(
+            made,
+            store=replace(made.store, endpoints=(connection,)),
+            destinations={ORDER: (destination, replace(endpoint, limits=own), account)},
+        )
+
+    routes = {
+        "silent": store(account="silent"),
+        "a": store(account="both", at_once=8),
+        "b": store(account="both"),
+        "c": store(account="both", per_second=5.0),
+    }
+
+    assert limits_of(routes) == {
+        "silent/bonifiq.order": own,
+        "both/bonifiq.order": Limits(per_second=5.0, at_once=8),
+    }
+
+
+async def test_what_rests_is_told_and_is_no_fault_of_the_bridge(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Gates] = []
+
+    def gates(*args: object) -> Gates:
+        made.append(Gates(*args))  # type: ignore[arg-type]
+        return made[0]
+
+    monkeypatch.setattr("bridge.app.Gates", gates)
+    app = build(configure(read_settings({**environ, "BRIDGE_WORKERS": "2"})))
+    async with app.router.lifespan_context(app):
+        gate = made[0].of("shop/bonifiq.customer")
+        ticket = await gate.enter()
+        assert isinstance(ticket, int)
+        gate.leave(ticket, Verdict("transient", "HTTP 429", 60.0))
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
+            health = await client.get("/health")
+
+    assert health.status_code == 200
+    assert health.json() == {"status": "ok", "flying": 0, "resting": ["shop/bonifiq.customer"]}
+    assert made[0].limits == {"shop/bonifiq.customer": Limits()}
+    assert made[0].processes == 2
+    assert isinstance(await made[0].of("shop/another").enter(), Closed), "a stop closes the gates"
 
 
 async def test_no_cookie_of_one_account_is_sent_for_another() -> None:

@@ -27,7 +27,7 @@ ROWS = [
         "engines",
         "logs",
     },
-    {"hydrate", "forward", "flights", "journal", "jwks", "settings"},
+    {"hydrate", "forward", "flights", "limits", "journal", "jwks", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {"types", "event", "errors", "fields", "kinds", "currency", "compact"},
 ]

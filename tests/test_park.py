@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from bridge.errors import JournalUnavailable
 from bridge.flights import backoff
-from bridge.journal.protocol import Journal
+from bridge.journal.protocol import Journal, Opening, Patience, Standing
+from bridge.journal.sqlite import open_sqlite
+from bridge.limits import FIRST_REST, MOST_FAILURES
 from bridge.load import Loaded
-from bridge.park import finish_due, park
+from bridge.park import finish_due, park, pause
 from bridge.pipeline import process
-from bridge.types import Verdict
-from tests.house import ORDER, Outside, opened, rooms_of, store_route, webhook
+from bridge.plan import Route
+from bridge.types import Payload, Verdict
+from tests.house import (
+    ORDER,
+    Outside,
+    edited,
+    opened,
+    rooms_of,
+    store_route,
+    webhook,
+)
 
 DOWN = Verdict("transient", "no connection")
 
@@ -195,3 +208,183 @@ async def test_a_stores_repeat_finds_what_the_mapping_no_longer_sends(
 
     assert (told.status_code, told.outcomes[0].state) == (200, "ignored")
     assert len(outside.sent) == 1
+
+
+@dataclass
+class Vendor(Outside):
+    """A destination that is down until told otherwise; its time passes when told."""
+
+    down: bool = True
+
+    async def send(self, route: Route, payload: Payload) -> Verdict:
+        verdict = await super().send(route, payload)
+        return DOWN if self.down and payload.endpoint == ORDER else verdict
+
+    @property
+    def orders(self) -> Counter[str]:
+        """How often each order was sent."""
+        ids = (one.document["OriginalId"] for one in self.sent if one.endpoint == ORDER)
+        return Counter(ids)
+
+
+@pytest.fixture
+async def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+async def moving(tmp_path: Path, vendor: Vendor) -> AsyncIterator[Journal]:
+    """A journal whose clock the vendor moves."""
+    opening = Opening(f"sqlite:///{tmp_path}/journal.db", Patience(quiet=0.0))
+    one = await open_sqlite(opening, clock=lambda: time.time() + vendor.now)
+    yield one
+    await one.close()
+
+
+async def test_an_outage_is_waited_out_with_probes_and_then_all_is_delivered_once(
+    moving: Journal, vendor: Vendor, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    rooms = rooms_of(moving, vendor, store_route(loaded))
+    taken: list[Standing] = []
+    due = moving.due
+
+    async def watched(*args: object) -> tuple[Standing, ...]:
+        given = await due(*args)  # type: ignore[arg-type]
+        taken.extend(given)
+        return given
+
+    monkeypatch.setattr(moving, "due", watched)
+
+    async def passes(number: int) -> list[int]:
+        begun = []
+        for _ in range(number):
+            begun.append(await finish_due(rooms))
+            await rooms.flights.drain(5.0)
+        return begun
+
+    # The first few are tried, the others are parked at once.
+    orders = [edited(id=6100000000001 + number) for number in range(24)]
+    told = [await process(one, rooms, started=rooms.clock()) for one in orders]
+    await rooms.flights.drain(5.0)
+    assert {one.status for one in told} == {"parked"}
+    assert len(vendor.sent) == MOST_FAILURES
+
+    # While it rests nothing is sent, and nothing is taken from the journal.
+    assert await passes(5) == [0] * 5
+    assert (len(vendor.sent), taken) == (MOST_FAILURES, [])
+
+    # After each rest there is one probe, and the next rest is longer.
+    for rest in (FIRST_REST, 2 * FIRST_REST):
+        vendor.now += rest
+        assert await passes(3) == [1, 0, 0]
+    assert len(vendor.sent) == MOST_FAILURES + 2
+
+    # The first answer ends it.  A pass begins no more than the target bears at once.
+    vendor.down = False
+    vendor.now += 4 * FIRST_REST
+    failed = vendor.orders
+    assert await passes(8) == [1, 4, 4, 4, 4, 4, 3, 0]
+    assert len(vendor.sent) == MOST_FAILURES + 2 + 24
+    assert set((vendor.orders - failed).values()) == {1}
+    assert len(vendor.orders) == 24
+    for one in told:
+        assert (await state(moving, one.entry or 0))[0] == "delivered"
+
+
+async def test_what_rests_holds_up_nothing_else(
+    moving: Journal, vendor: Vendor, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    both = (ORDER, "bonifiq.customer")
+    rooms = rooms_of(moving, vendor, store_route(loaded, endpoints=both))
+    for number in range(24):
+        paid = edited(id=6100000000001 + number)
+        await process(paid, rooms, started=rooms.clock())
+    sent = len(vendor.sent)
+    vendor.verdicts = [DOWN]
+
+    created = edited("shopify/customer_created")
+    told = await process(created, rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    assert told.status == "parked"
+    assert await finish_due(rooms) == 1
+    await rooms.flights.drain(5.0)
+
+    assert [one.endpoint for one in vendor.sent[sent:]] == 2 * ["bonifiq.customer"]
+    updated = edited("shopify/customer_created", first_name="Bia")
+    told = await process(updated, rooms, started=rooms.clock())
+    assert told.status == "delivered"
+
+
+async def test_a_store_that_is_gone_counts_no_attempts(journal: Journal, loaded: Loaded) -> None:
+    entry, outside = await parked(journal, loaded)
+    rooms = replace(rooms_of(journal, outside, store_route(loaded)), routes={})
+
+    await finish_due(rooms)
+
+    assert (await journal.show(entry)).deliveries[0].attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("begun", "wait", "seconds"),
+    [
+        (0, None, 1.0),
+        (9, None, 1.0),
+        (9, 0.0, 0.01),
+        (0, 0.0, 0.05),
+        (0, 0.4, 0.4),
+        (3, 0.4, 0.4),
+        (0, 60.0, 1.0),
+    ],
+)
+def test_the_loop_does_not_spin_while_nothing_can_begin(
+    begun: int, wait: float | None, seconds: float
+) -> None:
+    assert pause(begun, wait) == seconds
+
+
+async def test_the_loop_sleeps_through_a_rest_and_wakes_at_its_end(
+    moving: Journal, vendor: Vendor, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    rooms, stop = rooms_of(moving, vendor, store_route(loaded)), asyncio.Event()
+    for number in range(8):
+        await process(edited(id=6100000000001 + number), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    waits: list[float | None] = []
+
+    def watched(begun: int, wait: float | None) -> float:
+        waits.append(wait)
+        if len(waits) == 2:
+            stop.set()
+        vendor.now += FIRST_REST
+        return 0.0
+
+    monkeypatch.setattr("bridge.park.pause", watched)
+    await park(rooms, beat=5.0, stop=stop, lost=lambda: None)
+    await rooms.flights.drain(5.0)
+
+    assert waits[0] == FIRST_REST
+    assert len(vendor.sent) == MOST_FAILURES + 1
+
+
+async def test_what_is_settled_without_a_request_says_nothing_of_the_target(
+    moving: Journal, vendor: Vendor, loaded: Loaded
+) -> None:
+    route = store_route(loaded)
+    rooms = rooms_of(moving, vendor, route)
+    told = [
+        await process(edited(id=6100000000001 + number), rooms, started=rooms.clock())
+        for number in range(MOST_FAILURES + 1)
+    ]
+    await rooms.flights.drain(5.0)
+    vendor.now += 2 * FIRST_REST
+    elsewhere = store_route(loaded, endpoints=("bonifiq.customer",))
+
+    assert await finish_due(replace(rooms, routes={"shop": elsewhere})) == 1
+    await rooms.flights.drain(5.0)
+
+    states = [(await state(moving, one.entry or 0))[0] for one in told]
+    assert sorted(states) == ["queued"] * MOST_FAILURES + ["refused"]
+    assert rooms.flights.gates.resting() == [route.store.endpoints[0].target]

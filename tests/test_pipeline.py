@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from bridge.destinations.endpoint import Limits
 from bridge.errors import (
     FetchFailed,
     JournalUnavailable,
@@ -28,8 +29,8 @@ from bridge.mapping.lines import Place
 from bridge.mapping.source import AnswerPolicy
 from bridge.park import finish_due
 from bridge.pipeline import answer_by, process
-from bridge.plan import plan
-from bridge.types import Answer, InboundRequest, Verdict
+from bridge.plan import Route, plan
+from bridge.types import Answer, InboundRequest, Payload, Verdict
 from tests.house import ORDER, Outside, edited, opened, prove, rooms_of, store_route, webhook
 
 DOWN = Verdict("transient", "no connection: ConnectError")
@@ -663,3 +664,89 @@ async def test_a_parked_answer_is_synced(
     await house.post(webhook())
 
     assert synced == [True]
+
+
+@dataclass
+class Counted(Outside):
+    """A destination that answers 429 to more than *bears* requests within *seconds*."""
+
+    bears: int = 12
+    seconds: float = 0.05
+    times: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    async def send(self, route: Route, payload: Payload) -> Verdict:
+        now = time.monotonic()
+        self.times = [one for one in self.times if one > now - self.seconds]
+        if len(self.times) >= self.bears:
+            self.refused += 1
+            return Verdict("transient", "HTTP 429", 1.0)
+        self.times.append(now)
+        return await super().send(route, payload)
+
+
+@pytest.mark.parametrize(
+    ("limits", "storm"),
+    [
+        pytest.param(Limits(per_second=100.0, at_once=8), False, id="limited"),
+        pytest.param(Limits(at_once=50), True, id="without limits"),
+    ],
+)
+async def test_a_burst_earns_no_429_where_the_limits_are_the_destinations(
+    journal: Journal, loaded: Loaded, limits: Limits, storm: bool
+) -> None:
+    """The limit leaves room for a busy machine, which may bunch a few requests."""
+    outside, route = Counted(), store_route(loaded, within=60.0)
+    rooms = rooms_of(journal, outside, route, {route.store.endpoints[0].target: limits})
+    orders = [edited(id=6100000000001 + number) for number in range(50)]
+
+    told = await asyncio.gather(*(process(one, rooms, started=rooms.clock()) for one in orders))
+
+    assert (outside.refused > 0) is storm
+    assert ({one.status for one in told} == {"delivered"}) is not storm
+    assert {one.status_code for one in told} == {200}
+
+
+async def test_while_a_target_rests_a_store_is_asked_back_when_the_rest_is_over(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, park=False)
+    outside.verdicts = [Verdict("transient", "HTTP 429", 240.0)]
+
+    first = await house.post(edited(id=1))
+    outside.now += 100.0
+    second = await house.post(edited(id=2))
+    outside.now += 141.0
+    third = await house.post(edited(id=2))
+
+    assert (first.status_code, first.retry_after) == (503, 240.0)
+    assert (second.status_code, second.retry_after) == (503, 140.0)
+    assert second.outcomes[0].reason.startswith("not sent: fixture/bonifiq.order rests after 1 ")
+    assert (third.status_code, third.status) == (200, "duplicate")
+    assert len(outside.sent) == 2
+    assert await states(journal, third.entry) == {ORDER: "delivered"}
+
+
+async def test_a_parked_answer_of_a_resting_target_waits_for_nothing_and_is_synced(
+    house: House, outside: Outside, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside.verdicts = [Verdict("transient", "HTTP 429", 240.0)]
+    await house.post(edited(id=1))
+    await house.rooms.flights.drain(5.0)
+    synced = []
+    sync = journal.sync
+
+    async def watched() -> None:
+        synced.append(True)
+        await sync()
+
+    monkeypatch.setattr(journal, "sync", watched)
+
+    told = await house.post(edited(id=2))
+    await house.rooms.flights.drain(5.0)
+
+    assert (told.status_code, told.status, told.retry_after) == (200, "parked", None)
+    assert synced == [True]
+    assert len(outside.sent) == 1
+    shown = await journal.show(told.entry or 0)
+    assert (shown.deliveries[0].state, shown.deliveries[0].attempts) == ("queued", 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import SettingsError
-from bridge.settings import Settings, read_settings, read_variables
+from bridge.settings import Settings, hand_on, read_settings, read_variables
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,6 +54,16 @@ def test_the_environment_wins_over_the_file(
     settings = read_settings(env_file=str(file))
 
     assert (settings.port, settings.host) == (2222, "10.0.0.1")
+
+
+def test_a_setting_can_be_handed_on_to_the_processes_that_are_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BRIDGE_WORKERS", "1")
+
+    hand_on("workers", 3)
+
+    assert read_settings(env_file="").workers == 3
 
 
 def test_every_missing_secret_is_named() -> None:

@@ -32,6 +32,19 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    How much one account may ask of an endpoint; the operator may say otherwise.
+
+    Without a figure of the vendor's the number at once alone holds a burst back.  Four is an
+    assumption of ours: little enough for a small service, and a few orders a second.
+    """
+
+    per_second: float | None = None  #: requests, evenly spread; None: no page gives a figure
+    at_once: int = 4  #: requests that wait for an answer at the same moment
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """The customer of a destination that a store sends to, and how to reach it."""
 
@@ -90,6 +103,7 @@ class Endpoint:
     judge: Callable[[Reply], Verdict]  #: what an answer means; never raises
     options: Mapping[str, Option] = field(default_factory=dict)
     login: Login | None = None  #: where calls carry a token that has to be fetched
+    limits: Limits = Limits()
     volatile: frozenset[str] = frozenset()  #: top-level fields that make no two payloads differ
     #: Another call for what the answer refused, where the vendor documents one; else None.
     instead: Callable[[Mapping[str, Any], Account, Reply], Call | None] | None = None

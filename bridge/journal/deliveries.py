@@ -57,6 +57,10 @@ UPDATE delivery
 RETURNING entry
 """
 
+UNCOUNT = """
+UPDATE delivery SET attempts = attempts - 1 WHERE entry = :entry AND endpoint = :endpoint
+"""
+
 DELIVERIES = """
 SELECT d.endpoint, d.entry, d.lane, d.target, d.stamp, d.tie, d.print, d.park, d.state, d.token,
        d.attempts, d.next_at, d.until, d.reason, l.holder IS NOT NULL
@@ -173,7 +177,14 @@ def settle(
     return True
 
 
-def back(tx: Transaction, flight: Flight, delay: float | None, unsure: bool, reason: str) -> bool:
+def back(
+    tx: Transaction,
+    flight: Flight,
+    delay: float | None,
+    unsure: bool,
+    reason: str,
+    attempted: bool,
+) -> bool:
     """Queue a flight again; False when its lane has been given to others."""
     reason = readable(reason)
     next_at = None if delay is None else tx.now + int(1000 * min(max(delay, 0), LONGEST_DELAY))
@@ -186,6 +197,9 @@ def back(tx: Transaction, flight: Flight, delay: float | None, unsure: bool, rea
     if unsure:
         raise_mark(tx, version_of(flight))
     release(tx, flight.lane, flight.token)
+    if not attempted:
+        # Only now: the release would wake it, as all in the lane that had no attempt yet.
+        tx.run(UNCOUNT, values)
     return True
 
 

@@ -2,13 +2,14 @@
 Find the queued deliveries whose time has come, so that no backlog hides another.
 
 The index is walked pair by pair of target and store, and each pair gets a few in turn: a
-destination that is down may have a hundred thousand waiting.
+destination that is down may have a hundred thousand waiting.  A target for which there is no
+room now, because it rests or has enough to do, is passed over whole.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from bridge.journal.deliveries import LONGEST_DELAY, LOOK_AGAIN, find, take
 from bridge.journal.protocol import Standing
@@ -81,18 +82,20 @@ def pairs(db: sqlite3.Connection) -> Iterator[Pair]:
 
 
 def due(
-    tx: Transaction, limit: int, after: Pair | None
+    tx: Transaction, limit: int, room: Mapping[str, int], after: Pair | None
 ) -> tuple[tuple[Standing, ...], Pair | None]:
     """
     Take up to *limit* deliveries whose time has come.
 
     Args:
+        room: How many at most of a target; one that is not in it has room for all.
         after: The pair that was served last, so that the next call goes on behind it.
 
     Returns:
         Standings with flights, and the pair that was served last.
     """
     taken: list[Standing] = []
+    left = dict(room)
     if tx.one(ALIVE, {"me": tx.me}) is None:
         return (), after
     every = list(pairs(tx.db))
@@ -102,11 +105,15 @@ def due(
     while ring and looks > 0:
         served = []
         for pair in ring:
-            rows = _due_of(tx, pair)
-            for entry, endpoint in rows[: limit - len(taken)]:
+            target = pair[0]
+            rows = _due_of(tx, pair) if left.get(target, limit) > 0 else []
+            for entry, endpoint in rows:
+                if len(taken) == limit or left.get(target, limit) <= 0:
+                    break
                 standing = take(tx, find(tx, entry, endpoint))
                 if standing.flight is not None:
                     taken.append(standing)
+                    left[target] = left.get(target, limit) - 1
                 elif not standing.outcome.settled:
                     later = {"later": tx.now + LOOK_AGAIN, "entry": entry, "endpoint": endpoint}
                     tx.run(PUT_OFF, later)
@@ -125,9 +132,10 @@ def _due_of(tx: Transaction, pair: Pair) -> list[tuple[int, str]]:
     return tx.db.execute(DUE, values).fetchall()
 
 
-def next_due(db: sqlite3.Connection) -> int | None:
+def next_due(db: sqlite3.Connection, without: Collection[str]) -> int | None:
     """Give the earliest time at which something of ours is due, milliseconds."""
-    times = (db.execute(EARLIEST, pair).fetchone() for pair in pairs(db))
+    counted = (pair for pair in pairs(db) if pair[0] not in without)
+    times = (db.execute(EARLIEST, pair).fetchone() for pair in counted)
     return min((row[0] for row in times if row is not None), default=None)
 
 

@@ -14,7 +14,7 @@ journal cannot be read or written now; nothing was then promised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -224,7 +224,15 @@ class Journal(Protocol):
         """
         ...
 
-    async def back(self, flight: Flight, *, delay: float | None, unsure: bool, reason: str) -> bool:
+    async def back(
+        self,
+        flight: Flight,
+        *,
+        delay: float | None,
+        unsure: bool,
+        reason: str,
+        attempted: bool = True,
+    ) -> bool:
         """
         Give up a flight for now.
 
@@ -232,6 +240,7 @@ class Journal(Protocol):
             delay: Seconds until the next attempt; None leaves it to the store's repeat.
             unsure: The destination may have accepted.  Nothing older is sent in this lane
                 any more.  The caller has waited `Patience.quiet` before.
+            attempted: Whether anything was sent; if not, it does not count as an attempt.
         """
         ...
 
@@ -267,17 +276,27 @@ class Journal(Protocol):
         """Return when everything committed so far is on disk."""
         ...
 
-    async def due(self, limit: int = 64) -> tuple[Standing, ...]:
+    async def due(self, limit: int = 64, room: Mapping[str, int] = {}) -> tuple[Standing, ...]:
         """
         Take deliveries whose time has come, fairly over targets and stores.
 
         Each returned standing has a flight.  Those whose horizon has passed are failed on the
         way, those that became stale are settled so.
+
+        Args:
+            limit: Flights at most.
+            room: Flights at most for a target.  Nothing is taken or written for one without
+                room, however much waits for it.
         """
         ...
 
-    async def next_due(self) -> float | None:
-        """Seconds until the earliest queued delivery of ours is due; None when there is none."""
+    async def next_due(self, without: Collection[str] = ()) -> float | None:
+        """
+        Seconds until the earliest queued delivery of ours is due; None when there is none.
+
+        Args:
+            without: Targets that do not count.
+        """
         ...
 
     async def beat(self) -> bool:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Literal, TypeVar
@@ -159,9 +159,24 @@ class SqliteJournal:
         work = partial(deliveries.settle, flight=flight, state=state, reason=reason)
         return self._noted(await self._write(work, sync=sync))
 
-    async def back(self, flight: Flight, *, delay: float | None, unsure: bool, reason: str) -> bool:
+    async def back(
+        self,
+        flight: Flight,
+        *,
+        delay: float | None,
+        unsure: bool,
+        reason: str,
+        attempted: bool = True,
+    ) -> bool:
         """Give up a flight for now; False when it was taken over."""
-        work = partial(deliveries.back, flight=flight, delay=delay, unsure=unsure, reason=reason)
+        work = partial(
+            deliveries.back,
+            flight=flight,
+            delay=delay,
+            unsure=unsure,
+            reason=reason,
+            attempted=attempted,
+        )
         return self._noted(await self._write(work))
 
     async def expand(
@@ -199,16 +214,16 @@ class SqliteJournal:
         """Return when everything committed so far is on disk."""
         await self._write(lambda tx: tx.run(SYNC, {}), sync=True)
 
-    async def due(self, limit: int = 64) -> tuple[Standing, ...]:
+    async def due(self, limit: int = 64, room: Mapping[str, int] = {}) -> tuple[Standing, ...]:
         """Take deliveries whose time has come, fairly over targets and stores."""
         self._worker()
-        work = partial(due.due, limit=limit, after=self._served)
+        work = partial(due.due, limit=limit, room=room, after=self._served)
         standings, self._served = await self._write(work)
         return standings
 
-    async def next_due(self) -> float | None:
+    async def next_due(self, without: Collection[str] = ()) -> float | None:
         """Seconds until the earliest queued delivery of ours is due."""
-        at = await self._engine.read(due.next_due)
+        at = await self._engine.read(lambda db: due.next_due(db, without))
         return None if at is None else max(0, at - self._now()) / 1000
 
     async def beat(self) -> bool:
@@ -319,7 +334,8 @@ class SqliteJournal:
     async def _return(self, flight: Flight) -> None:
         while not self._engine.closed:
             try:
-                await self.back(flight, delay=None, unsure=False, reason="nobody waited for it")
+                reason = "nobody waited for it"
+                await self.back(flight, delay=None, unsure=False, reason=reason, attempted=False)
             except JournalUnavailable:
                 await asyncio.sleep(1.0)
             else:

@@ -17,10 +17,12 @@ from bridge.mapping.functions import Function
 from bridge.mapping.layout import conditions
 from bridge.mapping.lines import Scalar, Table
 from bridge.mapping.settings import Rules, filled, missing, namespace, read_values
-from bridge.mapping.tables import known_keys, section, text, wrong
+from bridge.mapping.tables import known_keys, positive, section, text, wrong
 from bridge.types import Problem
 
-_ENDPOINT = ("base_url", "credentials", "account", "when", "options", "settings")
+_ENDPOINT = (
+    "base_url", "credentials", "account", "per_second", "at_once", "when", "options", "settings",
+)  # fmt: skip
 #: Only capitals, so that a secret in the file is not taken for a name.
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 NO_VARIABLE = (
@@ -49,6 +51,13 @@ class Connection:
     options: Mapping[str, Any]  #: those with a value
     settings: Mapping[str, Any]  #: as the store sets them
     when: tuple[Compiled, ...]
+    per_second: float | None = None  #: requests; None: as the endpoint has it
+    at_once: int | None = None  #: requests at the same moment; None: as the endpoint has it
+
+    @property
+    def target(self) -> str:
+        """What has one rate, one number at once and one rest: an endpoint of an account."""
+        return f"{self.account}/{self.endpoint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class AccountReading:
     needs: EndpointNeeds
     destination: Destination | None  #: None: its file's own mistakes are told already
     functions: Mapping[str, Function]
+    #: The limits that were said so far, by account, endpoint and key: the store and its figure.
+    said: dict[tuple[str, str, str], tuple[str, float]]
     problems: list[Problem]
     warnings: list[Problem]
 
@@ -82,14 +93,18 @@ def read_connection(store: str, table: Table, reading: AccountReading) -> Connec
         reading.needs.options,
         _values(table, "options", "option", reading.needs.options, name, problems),
     )
+    account = text(table, "account", problems) or store
+    at_once = _limit(store, account, table, "at_once", reading, whole=True)
     return Connection(
         endpoint=name,
         base_url=base_url,
         credentials=_credentials(table, reading),
-        account=text(table, "account", problems) or store,
+        account=account,
         options={option: value for option, value in options.items() if value is not None},
         settings=values,
         when=conditions(table.entries.get("when"), compiler, f"{name}.when"),
+        per_second=_limit(store, account, table, "per_second", reading),
+        at_once=None if at_once is None else int(at_once),
     )
 
 
@@ -100,6 +115,29 @@ def _values(
     for name in missing(rules, values):
         wrong(table, key, f"required {one} '{name}' is missing: {rules[name].about}", problems)
     return values
+
+
+def _limit(
+    store: str,
+    account: str,
+    table: Table,
+    key: str,
+    reading: AccountReading,
+    *,
+    whole: bool = False,
+) -> float | None:
+    """Read a limit; of the stores that share an account, those that say one say the same."""
+    figure = positive(table, key, reading.problems, whole=whole)
+    if figure is not None:
+        place = (account, reading.endpoint, key)
+        first, said = reading.said.setdefault(place, (store, figure))
+        if said != figure:
+            message = (
+                f"found {figure:g}, and store '{first}' says {said:g} for the same account: "
+                "say the same, or leave one out"
+            )
+            wrong(table, key, message, reading.problems)
+    return figure
 
 
 def _credentials(table: Table, reading: AccountReading) -> Mapping[str, str]:

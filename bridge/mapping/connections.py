@@ -8,7 +8,7 @@ reads the environment.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.mapping.accounts import (
@@ -72,6 +72,7 @@ class _Reading:
     functions: Mapping[str, Function]
     problems: list[Problem]
     warnings: list[Problem]
+    limits: dict[tuple[str, str, str], tuple[str, float]] = field(default_factory=dict)
 
 
 def read_connections(
@@ -231,6 +232,7 @@ def _endpoints(store: str, table: Table, reading: _Reading) -> tuple[Connection,
                 reading.needs[name],
                 reading.destinations[name],
                 reading.functions,
+                reading.limits,
                 problems=reading.problems,
                 warnings=reading.warnings,
             )

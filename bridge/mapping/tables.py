@@ -106,6 +106,19 @@ def seconds(
     return default or 0.0
 
 
+def positive(table: Table, name: str, problems: Problems, *, whole: bool = False) -> float | None:
+    """Give the number *name*, which is more than 0; None when it is not there."""
+    node = table.entries.get(name)
+    value: Any = node.value if isinstance(node, Scalar) else None
+    known = type(value) is int or (type(value) is Decimal and not whole and math.isfinite(value))
+    if known and value > 0:
+        return float(value)
+    if node is not None:
+        kind = "a whole number" if whole else "a number"
+        wrong(table, name, f"wanted {kind}, more than 0", problems)
+    return None
+
+
 def _not_there_or(table: Table, name: str, message: str, problems: Problems) -> None:
     there = name in table.entries
     wrong(table, name, message if there else f"it is missing, {message}", problems)

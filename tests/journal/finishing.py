@@ -61,6 +61,65 @@ class Finishing:
 
         assert stores == dict.fromkeys("abcdefgh", 4)
 
+    async def test_a_target_gets_no_more_than_there_is_room_for(self, world: World):
+        journal = await world.worker()
+        for number in range(6):
+            for store in "ab":
+                await park(journal, f"full {store}{number}", store=store, target="full")
+            await park(journal, f"free {number}", target="free")
+
+        taken = await journal.due(20, {"full": 3, "another": 0})
+
+        flights = [standing.flight for standing in taken if standing.flight is not None]
+        assert Counter(one.target for one in flights) == {"full": 3, "free": 6}
+
+    async def test_a_target_without_room_is_left_as_it_is(self, world: World):
+        """A destination that is down may have a hundred thousand waiting."""
+        journal = await world.worker()
+        waiting = [await park(journal, f"e{number}", target="resting") for number in range(3)]
+        expired = await fly(journal, "late", planned("late", target="resting"), horizon=60.0)
+        await journal.back(expired, delay=0, unsure=False, reason="503")
+        other = await park(journal, "other", target="vendor")
+        world.clocks.advance(100)
+
+        assert entries_of(await journal.due(8, {"resting": 0})) == [other]
+
+        for entry in [*waiting, expired.entry]:
+            assert await state(journal, entry) == "queued"
+        assert set(entries_of(await journal.due(8, {"resting": 9}))) == set(waiting)
+        assert await state(journal, expired.entry) == "failed"
+
+    async def test_the_stores_of_a_target_take_turns_at_the_room_that_it_has(self, world: World):
+        journal = await world.worker()
+        for store in "abc":
+            for number in range(3):
+                await park(journal, f"{store}{number}", store=store, target="full")
+
+        turns = [entries_of(await journal.due(8, {"full": 1})) for _ in range(6)]
+
+        stores = [(await journal.show(entry)).store for (entry,) in turns]
+        assert stores == ["a", "b", "c", "a", "b", "c"]
+
+    async def test_what_cannot_be_had_does_not_use_up_the_room(self, world: World):
+        journal = await world.worker()
+        expired = await fly(journal, "e1", planned("1", target="full"), horizon=60.0)
+        await journal.back(expired, delay=0, unsure=False, reason="503")
+        world.clocks.advance(61)
+        good = await park(journal, "e2", target="full")
+
+        assert entries_of(await journal.due(8, {"full": 1})) == [good]
+        assert await state(journal, expired.entry) == "failed"
+
+    async def test_a_target_can_be_left_out_of_what_is_next(self, world: World):
+        journal = await world.worker()
+        await park(journal, "e1", target="resting")
+        assert await journal.next_due(["resting"]) is None
+        await park(journal, "e2", delay=30, target="vendor")
+
+        assert await journal.next_due(["resting"]) == 30
+        assert await journal.next_due({"resting", "vendor"}) is None
+        assert await journal.next_due() == 0
+
     async def test_in_a_lane_the_newest_goes_first(self, world: World):
         journal = await world.worker()
         older = await fly(journal, "e1", planned(at=10))

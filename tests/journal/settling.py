@@ -101,6 +101,37 @@ class Settling:
         (delivery,) = (await journal.show(flight.entry)).deliveries
         assert (delivery.unsure, delivery.attempts) == (True, 2)
 
+    async def test_what_was_not_sent_is_no_attempt_and_waits_its_time(self, world: World):
+        journal = await world.worker()
+        flight = await fly(journal, "e1", planned())
+        await journal.back(flight, delay=60, unsure=False, reason="503")
+        for counted in (1, 1):
+            again = (await journal.take(flight.entry, "vendor.order")).flight
+            assert again is not None
+            assert again.attempts == 2
+
+            assert await journal.back(
+                again, delay=40, unsure=False, reason="it rests", attempted=False
+            )
+
+            (delivery,) = (await journal.show(flight.entry)).deliveries
+            assert (delivery.state, delivery.attempts) == ("queued", counted)
+            assert delivery.reason == "it rests"
+            assert await journal.next_due() == 40
+
+    async def test_nor_is_it_when_that_is_written_twice(self, world: World):
+        journal = await world.worker()
+        flight = await fly(journal, "e1", planned())
+
+        for _ in range(2):
+            assert await journal.back(
+                flight, delay=60, unsure=False, reason="it rests", attempted=False
+            )
+
+        (delivery,) = (await journal.show(flight.entry)).deliveries
+        assert delivery.attempts == 0
+        assert await journal.next_due() == 60
+
     @pytest.mark.parametrize("word", ["delivered", "ignored", "refused"])
     async def test_a_free_lane_wakes_who_never_had_an_attempt(self, world: World, word):
         journal = await world.worker()

@@ -110,11 +110,11 @@ class Promises(RuleBasedStateMachine):
         journal = self.workers[worker]
         self.told(journal, entry, self.run(journal.take(entry, ENDPOINT)))
 
-    @rule(worker=st.integers(0, 1), limit=st.integers(1, 5))
-    def due(self, worker, limit):
+    @rule(worker=st.integers(0, 1), limit=st.integers(1, 5), room=st.integers(0, 5))
+    def due(self, worker, limit, room):
         journal = self.workers[worker]
-        standings = self.run(journal.due(limit))
-        assert len(standings) <= limit
+        standings = self.run(journal.due(limit, {f"shop/{ENDPOINT}": room}))
+        assert len(standings) <= min(limit, room)
         self.refresh()
         for standing in standings:
             assert standing.flight is not None
@@ -123,7 +123,7 @@ class Promises(RuleBasedStateMachine):
     @precondition(lambda self: self.flying())
     @rule(
         data=st.data(),
-        word=st.sampled_from(["delivered", "delivered", "refused", "unsure", "later"]),
+        word=st.sampled_from(["delivered", "delivered", "refused", "unsure", "later", "unsent"]),
         delay=st.sampled_from([0, 0, 30]),
     )
     def land(self, data, word, delay):
@@ -196,7 +196,10 @@ class Promises(RuleBasedStateMachine):
             ours = self.run(journal.settle(flight, word, sync=False))  # type: ignore[arg-type]
         else:
             unsure = word == "unsure"
-            ours = self.run(journal.back(flight, delay=delayed, unsure=unsure, reason=word))
+            sent = word != "unsent"
+            ours = self.run(
+                journal.back(flight, delay=delayed, unsure=unsure, reason=word, attempted=sent)
+            )
         if ours and delivery.state == "flying":
             if word == "delivered":
                 assert version >= lane.barrier, "an older one was delivered after a newer one"

@@ -97,9 +97,15 @@ def test_stores_are_read_with_what_they_leave_out():
     (order,) = shop.endpoints
     assert (order.endpoint, order.base_url) == ("vendor.order", "https://api.vendor.example")
     assert (order.account, order.settings) == ("shop", {"key": "id"})
+    assert (order.target, order.per_second, order.at_once) == ("shop/vendor.order", None, None)
     assert (other.verify, other.park, other.secrets) == ("url_token", False, ())
     (customer,) = other.endpoints
     assert (customer.base_url, customer.account) == ("https://eu.vendor.example", "both")
+    assert (customer.target, customer.per_second, customer.at_once) == (
+        "both/vendor.customer",
+        1.5,
+        2,
+    )
 
 
 UNPROVEN = """

@@ -1,0 +1,194 @@
+"""What is sent passes the gate of its target; what is not sent is no attempt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bridge.flights import Flights
+from bridge.journal.protocol import DeliverySummary, Flight, Journal
+from bridge.limits import FIRST_REST, MOST_FAILURES, Gates
+from bridge.types import Outcome, Verdict
+from tests.house import opened
+from tests.journal.given import arrival, planned
+
+DELIVERED = Verdict("delivered")
+DOWN = Verdict("transient", "no connection")
+BUSY = Verdict("transient", "HTTP 429", 20.0)
+FEW = Verdict("transient", "HTTP 503", few=3)
+TARGET = "shop/vendor.order"
+RESTS = f"not sent: {TARGET} rests after 5 failures in a row; last: no connection"
+
+
+@dataclass
+class Sky:
+    """The flights of a worker, over a clock that moves only when told."""
+
+    journal: Journal
+    now: float = 0.0
+    sent: int = 0
+    flights: Flights = field(init=False)
+    gates: Gates = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gates = Gates(clock=lambda: self.now)
+        self.flights = Flights(self.journal, self.gates, 0.0, lambda: None, chance=lambda: 0.0)
+
+    async def record(self, *, park: bool = True) -> Flight:
+        """One more webhook, of an order of its own."""
+        self.sent += 1
+        webhook = arrival(f"e{self.sent}", planned(f"{self.sent}"), park=park)
+        (standing,) = (await self.journal.receive(webhook, sync=False)).standings
+        assert standing.flight is not None
+        return standing.flight
+
+    async def fly(self, flight: Flight, verdict: Verdict, *, calls: bool = True) -> Outcome:
+        """Fly; says what was told, when all is written."""
+        told = await self.flights.launch(flight, lambda: given(verdict), calls=calls)
+        await self.flights.drain(5.0)
+        return told
+
+    async def rest(self) -> None:
+        """Let the target rest."""
+        for _ in range(MOST_FAILURES):
+            await self.fly(await self.record(), DOWN)
+        assert self.gates.resting() == [TARGET]
+
+    async def shown(self, flight: Flight) -> DeliverySummary:
+        (delivery,) = (await self.journal.show(flight.entry)).deliveries
+        return delivery
+
+
+async def given(verdict: Verdict) -> Verdict:
+    return verdict
+
+
+async def never() -> Verdict:
+    raise AssertionError("this must not be sent")
+
+
+@pytest.fixture
+async def sky(tmp_path: Path) -> AsyncIterator[Sky]:
+    async with opened(tmp_path) as journal:
+        yield Sky(journal)
+
+
+async def test_while_a_target_rests_flights_are_given_back_at_once(sky: Sky) -> None:
+    await sky.rest()
+    flight = await sky.record()
+
+    told = await sky.flights.launch(flight, never)
+    await sky.flights.drain(5.0)
+
+    assert told == Outcome("vendor.order", "queued", RESTS, FIRST_REST)
+    shown = await sky.shown(flight)
+    assert (shown.state, shown.attempts, shown.reason, shown.unsure) == ("queued", 0, RESTS, False)
+    assert shown.next_at is not None
+
+
+async def test_what_the_store_repeats_is_left_to_it(sky: Sky) -> None:
+    await sky.rest()
+    flight = await sky.record(park=False)
+
+    await sky.fly(flight, DELIVERED)
+
+    shown = await sky.shown(flight)
+    assert (shown.state, shown.attempts, shown.next_at) == ("queued", 0, None)
+
+
+async def test_who_waits_is_told_how_long_the_target_rests(sky: Sky) -> None:
+    down = await sky.fly(await sky.record(), DOWN)
+    busy = await sky.fly(await sky.record(), BUSY)
+    sky.now += 5.0
+    closed = await sky.fly(await sky.record(), DELIVERED)
+
+    assert [one.retry_after for one in (down, busy, closed)] == [None, 20.0, 15.0]
+
+
+async def test_what_may_be_tried_a_few_times_is_refused_after_these(sky: Sky) -> None:
+    flight, told = await sky.record(), []
+    for _ in range(3):
+        told.append(await sky.fly(flight, FEW))
+        again = (await sky.journal.take(flight.entry, "vendor.order")).flight
+        flight = again or flight
+
+    assert [one.state for one in told] == ["queued", "queued", "refused"]
+    assert told[-1].reason == "HTTP 503; given up after 3 attempts"
+
+
+async def test_what_was_not_sent_uses_up_none_of_the_few(sky: Sky) -> None:
+    flight = await sky.record()
+    await sky.rest()
+    for _ in range(3):
+        await sky.fly(flight, DELIVERED)
+        again = (await sky.journal.take(flight.entry, "vendor.order")).flight
+        assert again is not None
+        flight = again
+    sky.now += FIRST_REST
+
+    told = await sky.fly(flight, FEW)
+
+    assert (flight.attempts, told.state) == (1, "queued")
+
+
+async def test_what_asks_nothing_of_the_target_waits_for_no_gate(sky: Sky) -> None:
+    await sky.rest()
+
+    told = await sky.fly(await sky.record(), Verdict("refused", "not mapped"), calls=False)
+
+    assert told.state == "refused"
+    assert sky.gates.resting() == [TARGET], "nobody has heard of the target"
+
+
+async def test_a_worker_that_is_fenced_probes_nothing(
+    sky: Sky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sky.rest()
+    sky.now += FIRST_REST
+    flight = await sky.record()
+    with monkeypatch.context() as fenced:
+        fenced.setattr(type(sky.journal), "fenced", property(lambda _: True))
+        told = await sky.flights.launch(flight, never)
+    await sky.flights.drain(5.0)
+
+    assert told.reason == "not sent: the journal is out of reach"
+    assert (await sky.shown(flight)).attempts == 0
+    assert sky.gates.room() == {TARGET: 1}, "the probe is still to be made"
+
+
+async def test_a_bug_of_ours_does_not_keep_the_probe(sky: Sky) -> None:
+    async def broken() -> Verdict:
+        raise KeyError("a bug")
+
+    await sky.rest()
+    sky.now += FIRST_REST
+    await sky.flights.launch(await sky.record(), broken)
+    await sky.flights.drain(5.0)
+    sky.now += 2 * FIRST_REST
+
+    assert (await sky.fly(await sky.record(), DELIVERED)).state == "delivered"
+    assert sky.gates.resting() == []
+
+
+async def test_a_stop_gives_back_what_waits_and_awaits_what_is_out(sky: Sky) -> None:
+    landing = asyncio.Event()
+
+    async def slow() -> Verdict:
+        await landing.wait()
+        return DELIVERED
+
+    flights = [await sky.record() for _ in range(6)]
+    told = [sky.flights.launch(flight, slow) for flight in flights]
+    await asyncio.sleep(0)
+
+    sky.gates.stop()
+    landing.set()
+    await sky.flights.drain(5.0)
+
+    states = [one.result().state for one in told]
+    assert states == ["delivered"] * 4 + ["queued"] * 2
+    assert [(await sky.shown(flight)).attempts for flight in flights] == [1] * 4 + [0] * 2
