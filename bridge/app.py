@@ -31,7 +31,7 @@ from bridge.journal import open_journal
 from bridge.journal.protocol import Journal, Opening
 from bridge.jwks import Keys, KeySource
 from bridge.limits import Gates
-from bridge.load import load, proofs, routes, strict
+from bridge.load import load, routes, strict
 from bridge.logs import set_up
 from bridge.park import park
 from bridge.pipeline import process
@@ -39,7 +39,7 @@ from bridge.plan import Plan, Route
 from bridge.receive import endpoint
 from bridge.settings import Settings, read_settings, read_variables
 from bridge.types import Answer, InboundRequest, Payload, Verdict, VerifiedRequest
-from bridge.verify import Key, KeyUnknown, Proofs, key_addresses, verify
+from bridge.verify import Key, KeyUnknown, key_addresses, verify
 
 log = structlog.get_logger()
 
@@ -55,7 +55,6 @@ class Configured:
 
     settings: Settings
     routes: Mapping[str, Route]
-    proofs: Mapping[str, Proofs]
 
 
 def configure(settings: Settings) -> Configured:
@@ -76,11 +75,7 @@ def configure(settings: Settings) -> Configured:
             raise SettingsError(
                 [f"BRIDGE_TOKEN_SECRETS: not set, and the platform of '{name}' signs nothing"]
             )
-    return Configured(
-        settings,
-        routes(loaded, variables),
-        {name: proofs(store, variables, tokens) for name, store in stores.items()},
-    )
+    return Configured(settings, routes(loaded, variables, tokens))
 
 
 def create_app() -> Starlette:
@@ -120,7 +115,7 @@ def build(configured: Configured) -> Starlette:
     webhook = endpoint(
         receive_webhook, _clock, limit=settings.body_limit, patience=settings.body_timeout
     )
-    methods = sorted({"POST"} | _handshake_methods(configured))
+    methods = sorted(_methods(configured))
     return Starlette(
         routes=[
             HttpRoute("/webhooks/{store}", webhook, methods=methods),
@@ -131,8 +126,11 @@ def build(configured: Configured) -> Starlette:
     )
 
 
-def _handshake_methods(configured: Configured) -> set[str]:
-    return {one.method for route in configured.routes.values() for one in route.source.handshakes}
+def _methods(configured: Configured) -> set[str]:
+    """The methods that some store's platform uses; what is none of a store's own is 405 as well."""
+    sources = [route.source for route in configured.routes.values()]
+    asked = {one.method for source in sources for one in source.handshakes}
+    return {"POST", *asked, *(method for source in sources for method in source.methods)}
 
 
 @contextlib.asynccontextmanager
@@ -173,7 +171,7 @@ def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) 
     kept = Kept(_clock)
 
     async def prove(request: InboundRequest, route: Route) -> VerifiedRequest:
-        return await prove_sender(request, route, configured.proofs[route.store.name], keys)
+        return await prove_sender(request, route, keys)
 
     async def send(route: Route, payload: Payload) -> Verdict:
         _, target, account = route.destinations[payload.endpoint]
@@ -207,16 +205,14 @@ def limits_of(routes: Mapping[str, Route]) -> Mapping[str, Limits]:
     return limits
 
 
-async def prove_sender(
-    request: InboundRequest, route: Route, known: Proofs, keys: KeySource
-) -> VerifiedRequest:
+async def prove_sender(request: InboundRequest, route: Route, keys: KeySource) -> VerifiedRequest:
     """
     Verify a webhook; where the platform signs with a private key, with its public ones.
 
     A signature that no known key made may be made by a new one: the keys are fetched once more.
     """
     verification = route.source.verify[route.store.verify]
-    scheme, now = verification.engine.scheme, datetime.now(UTC)
+    scheme, known, now = verification.engine.scheme, route.proofs, datetime.now(UTC)
     if verification.keys is None:
         return verify(request, scheme, known, now=now)
     host = verification.keys.fill({"setting": dict(route.store.settings)}) or ""

@@ -80,7 +80,7 @@ def respond(told: Answer) -> Response:
     if told.retry_after is not None:
         headers["retry-after"] = f"{told.retry_after:.0f}"
     if told.body is not None:
-        return Response(told.body, told.status_code, headers, "text/plain")
+        return Response(told.body, told.status_code, headers, told.media_type)
     body: dict[str, object] = {"status": told.status}
     if told.entry is not None:
         body["entry"] = told.entry

@@ -159,4 +159,6 @@ class Answer:
     reason: str = ""
     retry_after: float | None = None  #: seconds
     outcomes: Sequence[Outcome] = ()  #: where its deliveries stand
-    body: str | None = None  #: literal text instead of the JSON, where a platform wants one
+    #: Literal text instead of the JSON, where a platform wants one; it can hold a secret.
+    body: str | None = field(default=None, repr=False)
+    media_type: str = "text/plain"  #: of that text

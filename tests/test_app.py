@@ -24,7 +24,7 @@ from bridge.plan import Route
 from bridge.settings import read_settings
 from bridge.tokens import make
 from bridge.types import Problem, Verdict
-from bridge.verify import KeyUnknown, Proofs
+from bridge.verify import KeyUnknown
 from tests.conftest import ROOT
 from tests.house import ORDER, store_route
 from tests.signatures import BODY, private_key, public_pem, rsa_signature, webhook
@@ -177,7 +177,7 @@ async def proven_by(host: KeyHost, headers: dict[str, str], *, body: bytes = BOD
     ) as client:
         keys = KeySource(client, clock=lambda: 0.0)
         request = webhook(headers, body=body)
-        return (await prove_sender(request, rotating_route(), Proofs(), keys)).scheme
+        return (await prove_sender(request, rotating_route(), keys)).scheme
 
 
 OLD_PATH, NEW_PATH = {"x-key1-path": "/keys/old.pem"}, {"x-key2-path": "/keys/new.pem"}

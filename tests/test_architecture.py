@@ -16,6 +16,7 @@ ROWS = [
     {"app", "cli", "demo", "docs", "dry", "entries", "explain", "pages", "send", "sandbox"},
     {
         "receive",
+        "handshake",
         "pipeline",
         "park",
         "deliver",

@@ -139,6 +139,8 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
               "is accepted", problems)  # fmt: skip
     if engine is not None and engine.signs_url and not url:
         wrong(table, "url", "wanted the address that the platform calls: it is signed", problems)
+    if source.tells_url and not url:
+        wrong(table, "url", "wanted the address that the platform calls: it is told", problems)
     if engine is not None and engine.unproven:
         message = (
             f"nothing proves who sends the webhooks of '{name}', so only what is fetched is "

@@ -49,12 +49,24 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature that a handshake must carry."""
+
+    schemes: tuple[Any, ...]  #: any of them, by what was signed
+    secret: Compiled | None  #: its key; None: the store's own secrets
+    optional: bool  #: checked only where there is one
+
+
+@dataclass(frozen=True, slots=True)
 class Handshake:
     """A request that is no webhook and is answered at once."""
 
     when: tuple[Compiled, ...]
     answer: Text
+    json: Run | None  #: instead of the text
     method: str
+    signed: tuple[Signed, ...]  #: all of them; none: anyone may ask, and is told what he sent
+    tenant: Compiled | None  #: must be the store's
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ class AnswerPolicy:
     retries: bool = False
     retry_window: float = 0.0  #: seconds over which it repeats
     body: str | None = None  #: literal body of a success
+    media_type: str = "text/plain"  #: of that body
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,7 @@ class Source:
     tenant: Compiled | None
     occurred_at: Compiled | None
     parse: tuple[Path, ...]
+    methods: tuple[str, ...]  #: of requests that are webhooks
     answer: AnswerPolicy
     fetches: tuple[Fetch, ...]
     topics: Mapping[str, tuple[str, ...]]
@@ -117,6 +131,11 @@ class Source:
     def queries(self) -> frozenset[str]:
         """The query parameters that the file reads; a secret in the query is none of them."""
         return self._names("query")
+
+    @property
+    def tells_url(self) -> bool:
+        """Whether a handshake tells the store's public address."""
+        return any(path.root == "url" for path, _ in self.reads)
 
     @property
     def secrets(self) -> frozenset[str]:

@@ -19,8 +19,10 @@ from bridge.verify.content import (
     Given,
     Header,
     JsonPath,
+    QueryValue,
     SigField,
     TimestampSource,
+    Whole,
     covers_body,
     render,
     take,
@@ -98,7 +100,8 @@ def check_form(scheme: Carrying) -> None:
     part = scheme.timestamp.part if scheme.timestamp else None
     signed = scheme.content or ()
     in_body = isinstance(part, JsonPath) and covers_body(scheme.content)
-    if part and part not in signed and not in_body:
+    in_query = isinstance(part, QueryValue) and Whole.QUERY in signed
+    if part and part not in signed and not in_body and not in_query:
         raise ValueError("the timestamp is not in the content: anyone could renew it")
     if scheme.list is None and any(isinstance(one, SigField) for one in (part, *signed)):
         raise ValueError("signature.NAME wants a list: without it the header has no fields")

@@ -179,6 +179,28 @@ def test_a_store_says_which_way_of_proving_counts_and_gives_what_that_needs():
     assert engines["loose"].signs == {("header", "x-id"), ("body", "at")}
 
 
+def test_a_store_whose_address_a_handshake_tells_must_say_it():
+    handshake = """
+[[handshake]]
+when = "query.shop | present"
+json = { url = "url" }
+[[handshake.signed]]
+header = "x-sig"
+secret = "secret.app"
+"""
+    more = 'verify = "none"\ntokens = { app = "APP" }'
+    address = 'url = "https://bridge.example/webhooks/shop"'
+
+    found = checked(UNPROVEN + handshake, connections=STORE.format(more=more))
+    given = checked(UNPROVEN + handshake, connections=STORE.format(more=f"{more}\n{address}"))
+
+    assert [(one.field, one.message) for one in found.problems] == [
+        ("url", "wanted the address that the platform calls: it is told")
+    ]
+    assert given.problems == ()
+    assert given.stores["shop"].tokens == {"app": "APP"}
+
+
 def test_what_a_key_reads_beside_the_body_must_be_signed_by_every_way_of_proving():
     """One of them signs both, and the other nothing at all."""
     signed = UNPROVEN.replace('["body.id", "resource.order.changed"]', '["header.x-id", "body.at"]')

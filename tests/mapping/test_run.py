@@ -366,7 +366,7 @@ def test_a_key_may_wait_for_what_is_fetched(source):
     [({"shop": "a.example"}, "a.example"), ({"shop": 5}, "5"), ({}, None), ("text", None)],
 )
 def test_the_tenant_is_what_the_webhook_says(source, body, expected):
-    assert expected == tenant_of(source, scope(source, body))
+    assert expected == tenant_of(source.tenant, scope(source, body))
 
 
 def test_parse_replaces_texts_by_the_json_in_them(source):
