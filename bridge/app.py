@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -25,13 +26,14 @@ from bridge.deliver import Rooms
 from bridge.destinations.endpoint import Limits
 from bridge.errors import FetchFailed, JournalUnavailable, SettingsError
 from bridge.flights import Flights
-from bridge.forward import attempt
+from bridge.forward import attempt, request
 from bridge.hydrate import Kept, fetch_all
 from bridge.journal import open_journal
 from bridge.journal.protocol import Journal, Opening
 from bridge.jwks import Keys, KeySource
 from bridge.limits import Gates
 from bridge.load import load, routes, strict
+from bridge.logins import Logins
 from bridge.logs import set_up
 from bridge.park import park
 from bridge.pipeline import process
@@ -169,13 +171,16 @@ def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) 
     settings = configured.settings
     keys = KeySource(client, clock=_clock)
     kept = Kept(_clock)
+    logins = Logins(partial(request, client, timeout=settings.request_timeout), clock=_clock)
 
     async def prove(request: InboundRequest, route: Route) -> VerifiedRequest:
         return await prove_sender(request, route, keys)
 
     async def send(route: Route, payload: Payload) -> Verdict:
         _, target, account = route.destinations[payload.endpoint]
-        return await attempt(client, target, payload, account, timeout=settings.request_timeout)
+        return await attempt(
+            client, target, payload, account, logins, timeout=settings.request_timeout
+        )
 
     async def fetch(route: Route, planned: Plan) -> Mapping[str, Any]:
         return await fetch_all(

@@ -39,12 +39,19 @@ def functions_table() -> str:
 
 
 def endpoints_table(endpoints: Mapping[str, Endpoint]) -> str:
-    """Write a row per endpoint: what it does, the vendor's page, its host, its credentials."""
-    rows = ["| endpoint | what it does | host | credentials |", "|---|---|---|---|"]
+    """Write a row per endpoint: what it does, the vendor's page, host, credentials, limits."""
+    rows = [
+        "| endpoint | what it does | host | credentials | requests at most |",
+        "|---|---|---|---|---|",
+    ]
     for name, one in endpoints.items():
         host = f"`{one.base_url}`" if one.base_url else "none is right for all: say `base_url`"
         sets = " or ".join(" and ".join(f"`{part}`" for part in names) for names in one.credentials)
-        rows.append(f"| [`{name}`]({one.reference}) | {one.about} | {host} | {sets or 'none'} |")
+        pace = f", {one.limits.per_second:g} a second" if one.limits.per_second else ""
+        rows.append(
+            f"| [`{name}`]({one.reference}) | {one.about} | {host} | {sets or 'none'} "
+            f"| {one.limits.at_once} at once{pace} |"
+        )
     return "\n".join(rows) + "\n"
 
 

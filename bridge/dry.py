@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from bridge.fixtures import event_document, route
 from bridge.load import Loaded
 from bridge.mapping.check import Checked
 from bridge.mapping.compile import nearest
-from bridge.mapping.settings import Rules, read_text
+from bridge.mapping.settings import Rules, missing, read_text
 from bridge.mapping.source import Source
 from bridge.phones import not_a_country
 from bridge.plan import plan
@@ -54,7 +54,8 @@ def dry_run(
     given = {"content-type": "application/json", **topic_headers(source, topic)}
     given |= {name.lower(): value for name, value in headers.items()}
     request = InboundRequest("map", "POST", given, {}, body, datetime.now(UTC))
-    where = route(platform, loaded, _overrides(checked, source, settings))
+    overrides = _overrides(checked, source, settings)
+    where = route(platform, loaded, overrides)
     planned = plan(restore(request, "map"), where, _resources(source, resources), topic=topic)
     errors = [_error(one) for one in planned.problems]
     if planned.event is None and errors:
@@ -66,7 +67,8 @@ def dry_run(
         "event": event_document(planned.event),
         "payloads": {name: dict(one.document) for name, one in planned.payloads.items()},
         "skipped": {
-            one.endpoint: one.reason for one in planned.deliveries if one.state == "ignored"
+            **{one.endpoint: one.reason for one in planned.deliveries if one.state == "ignored"},
+            **dict(_unfed(checked, overrides)),
         },
     }
     if planned.event.remarks:
@@ -74,6 +76,14 @@ def dry_run(
     if errors:
         told["errors"] = errors
     return told, not errors
+
+
+def _unfed(checked: Checked, overrides: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name the endpoints whose required settings are not given, and those settings."""
+    for name, destination in checked.destinations.items():
+        absent = missing(destination.settings, overrides["endpoints"][name]["settings"])
+        if absent:
+            yield name, "it needs " + ", ".join(f"--setting {one}=..." for one in absent)
 
 
 def _error(problem: Problem) -> Mapping[str, Any]:

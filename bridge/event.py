@@ -159,6 +159,9 @@ class Customer(_Fact):
     registered_at: Moment = Field(None, description="When the account was made.")
     tags: Texts = Field(None, description="The shop's labels.")
     affiliate_coupon: Text = Field(None, description="Coupon of a customer who is an affiliate.")
+    accepts_marketing: Flag = Field(
+        None, description="Whether the customer agreed to marketing by e-mail; none if unknown."
+    )
 
 
 class Facts(_Fact):

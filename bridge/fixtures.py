@@ -26,6 +26,7 @@ from bridge.mapping.accounts import Connection
 from bridge.mapping.body import parsed, read_body
 from bridge.mapping.connections import Store
 from bridge.mapping.occurrence import unseen
+from bridge.mapping.settings import missing
 from bridge.mapping.source import Source
 from bridge.plan import Plan, Route, plan
 from bridge.types import InboundRequest, Problem
@@ -47,7 +48,7 @@ class Case:
     name: str
     request: InboundRequest
     resources: Mapping[str, Any]
-    overrides: Mapping[str, Any]  #: of its store
+    overrides: Mapping[str, Any]  #: of its store: those of all fixtures, and its own
 
     def __str__(self) -> str:
         return f"{self.platform}/{self.name}"
@@ -61,8 +62,7 @@ def cases(root: Path) -> Iterator[Case]:
 
 def read_case(folder: Path) -> Case:
     """Read one fixture."""
-    resource, store = folder / "resource.json", folder / "store.toml"
-    line = folder / "request.line"
+    resource, line = folder / "resource.json", folder / "request.line"
     method, query = read_line(line.read_text()) if line.exists() else ("POST", "")
     return Case(
         folder,
@@ -78,7 +78,7 @@ def read_case(folder: Path) -> Case:
             raw_query=query,
         ),
         json.loads(resource.read_text(), parse_float=Decimal) if resource.exists() else {},
-        tomllib.loads(store.read_text()) if store.exists() else {},
+        _merged(_read_store(folder.parents[1]), _read_store(folder)),
     )
 
 
@@ -86,6 +86,21 @@ def read_line(text: str) -> tuple[str, str]:
     """Read ``METHOD ?QUERY``: gives the method, and the query as it arrives."""
     method, _, query = text.strip().partition(" ")
     return method, query.strip().removeprefix("?")
+
+
+def _read_store(folder: Path) -> Mapping[str, Any]:
+    file = folder / "store.toml"
+    return tomllib.loads(file.read_text()) if file.exists() else {}
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Lay *own* over *base*: its values win, tables are merged name by name."""
+    inner = {
+        name: _merged(base[name], value)
+        for name, value in own.items()
+        if isinstance(value, Mapping) and name in base
+    }
+    return {**base, **own, **inner}
 
 
 def read_headers(text: str) -> dict[str, str]:
@@ -96,7 +111,8 @@ def read_headers(text: str) -> dict[str, str]:
 
 def route(platform: str, loaded: Loaded, overrides: Mapping[str, Any]) -> Route:
     """
-    Make a store of *platform* that feeds every endpoint and is no real one.
+    Make a store of *platform* that is no real one.  It feeds every endpoint whose required
+    settings it has.
 
     Args:
         overrides: `settings`, `test_orders`, `country`, and `endpoints` with their `settings`.
@@ -104,6 +120,7 @@ def route(platform: str, loaded: Loaded, overrides: Mapping[str, Any]) -> Route:
     checked = loaded.checked
     source = checked.sources[platform]
     own = overrides.get("endpoints", {})
+    settings = {name: own.get(name, {}).get("settings", {}) for name in checked.destinations}
     connections = tuple(
         Connection(
             endpoint=name,
@@ -111,10 +128,11 @@ def route(platform: str, loaded: Loaded, overrides: Mapping[str, Any]) -> Route:
             credentials={},
             account="fixture",
             options={},
-            settings=own.get(name, {}).get("settings", {}),
+            settings=settings[name],
             when=(),
         )
-        for name in checked.destinations
+        for name, destination in checked.destinations.items()
+        if not missing(destination.settings, settings[name])
     )
     store = Store(
         name="fixture",
@@ -192,16 +210,22 @@ def check_fixtures(root: Path, loaded: Loaded) -> list[Problem]:
     """
     sources = loaded.checked.sources
     by_platform: dict[str, list[Case]] = {name: [] for name in sources}
+    unfed = set(loaded.checked.destinations)
     problems = []
     for case in cases(root):
         if case.platform not in by_platform:
             problems.append(Problem(str(case.folder), 1, 1, "no source of that name"))
             continue
         by_platform[case.platform].append(case)
+        where = route(case.platform, loaded, case.overrides)
+        unfed -= {connection.endpoint for connection in where.store.endpoints}
         made = goldens(plan_of(case, loaded))
         for name in different(case, made):
             message = "is not what the mapping gives; `pytest --accept` writes it for review"
             problems.append(Problem((case.folder / name).as_posix(), 1, 1, message))
+    for name in sorted(unfed):
+        message = f"no fixture gives its required settings, as {root.as_posix()}/store.toml can"
+        problems.append(Problem(loaded.checked.destinations[name].file, 1, 1, message))
     for name, source in sources.items():
         if not by_platform[name]:
             problems.append(Problem(source.file, 1, 1, f"no fixture in {root.as_posix()}/{name}"))

@@ -7,9 +7,12 @@ was surely not accepted, everything later may have been.
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 
 from bridge.destinations.endpoint import Account, Call, Endpoint
+from bridge.logins import Logins
 from bridge.types import Payload, Reply, Verdict
 
 #: Longer answers are no documented ones; what is beyond is not read.
@@ -21,6 +24,7 @@ async def attempt(
     endpoint: Endpoint,
     payload: Payload,
     account: Account,
+    logins: Logins,
     *,
     timeout: float,
 ) -> Verdict:
@@ -29,31 +33,86 @@ async def attempt(
 
     Args:
         client: Does not follow redirects: a POST with credentials goes nowhere else.
-        timeout: Seconds for each request.
+        logins: Gives tokens to endpoints whose calls carry one.
+        timeout: Seconds for the whole attempt, whatever requests it takes.
 
     Returns:
         What the endpoint makes of the answer, or of there being none.  Nothing is raised for
         what the network or the destination does.
     """
-    reply = await _request(client, endpoint.write(payload.document, account), timeout)
-    if isinstance(reply, Verdict):
-        return reply
+    until = _now() + timeout
+    sent = await _send(client, endpoint, payload, account, logins, until)
+    if isinstance(sent, Verdict):
+        return sent
+    reply, signed = sent
     verdict = endpoint.judge(reply)
     if verdict.kind != "refused" or endpoint.instead is None:
         return verdict
-    call = endpoint.instead(payload.document, account, reply)
+    call = endpoint.instead(payload.document, signed, reply)
     if call is None:
         return verdict
-    second = await _request(client, call, timeout)
+    second = await request(client, call, timeout=until - _now())
     return second if isinstance(second, Verdict) else endpoint.judge(second)
 
 
-async def _request(client: httpx.AsyncClient, call: Call, timeout: float) -> Reply | Verdict:
-    limits = httpx.Timeout(timeout, connect=min(timeout, 10.0))
+async def _send(
+    client: httpx.AsyncClient,
+    endpoint: Endpoint,
+    payload: Payload,
+    account: Account,
+    logins: Logins,
+    until: float,
+) -> tuple[Reply, Account] | Verdict:
+    """Send a payload, and once more with a new token when the one that it carries is refused."""
+    refused = ""
+    while True:
+        signed = await _sign(endpoint, account, logins, refused, until)
+        if isinstance(signed, Verdict):
+            return signed
+        call = endpoint.write(payload.document, signed)
+        reply = await request(client, call, timeout=until - _now())
+        if isinstance(reply, Verdict):
+            return reply
+        if reply.status != 401 or not signed.token or refused:
+            return reply, signed
+        refused = signed.token
+
+
+async def _sign(
+    endpoint: Endpoint, account: Account, logins: Logins, refused: str, until: float
+) -> Account | Verdict:
+    if endpoint.login is None or not endpoint.login.needed(account):
+        return account
     try:
-        async with client.stream(
-            call.method, call.url, headers=dict(call.headers), content=call.content, timeout=limits
-        ) as response:
+        async with asyncio.timeout_at(until):
+            return await logins.sign(endpoint.login, account, refused=refused)
+    except TimeoutError:
+        return Verdict("transient", "no token in time")
+
+
+async def request(client: httpx.AsyncClient, call: Call, *, timeout: float) -> Reply | Verdict:
+    """
+    Send one request.
+
+    Args:
+        timeout: Seconds until its answer must have been read.
+
+    Returns:
+        The answer, or what there being none comes to.
+    """
+    left = max(timeout, 0.0)
+    limits = httpx.Timeout(left, connect=min(left, 10.0))
+    try:
+        async with (
+            asyncio.timeout(left),
+            client.stream(
+                call.method,
+                call.url,
+                headers=dict(call.headers),
+                content=call.content,
+                timeout=limits,
+            ) as response,
+        ):
             body = b""
             async for chunk in response.aiter_bytes():
                 body += chunk
@@ -63,9 +122,13 @@ async def _request(client: httpx.AsyncClient, call: Call, timeout: float) -> Rep
         return Verdict("refused", "base_url is no address: look into connections.toml")
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return Verdict("transient", f"no connection: {type(error).__name__}")
-    except httpx.TimeoutException:
-        return Verdict("unsure", f"no answer within {timeout:g} s")
+    except (httpx.TimeoutException, TimeoutError):
+        return Verdict("unsure", f"no answer within {left:.3g} s")
     except (httpx.HTTPError, httpx.StreamError) as error:
         return Verdict("unsure", f"the connection broke: {type(error).__name__}")
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Reply(response.status_code, headers, body)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -43,7 +43,9 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Seconds in which a body must arrive; a slower one is answered 408."
     )
     request_timeout: float = Field(
-        30.0, gt=0, description="Seconds for one request to a destination or to a store's API."
+        30.0,
+        gt=0,
+        description="Seconds for one attempt at a destination, or one request to a store's API.",
     )
     quiet: float = Field(
         10.0, ge=0, description="Seconds that an order or customer rests after a lost answer."

@@ -47,6 +47,20 @@ FIXTURES = Path(__file__).parent / "fixtures"
 PLATFORMS = tuple(sorted(path.name for path in FIXTURES.iterdir() if path.is_dir()))
 
 
+#: Settings under which an endpoint is sent all that it can be.
+EVERYTHING: Mapping[str, Any] = {
+    "capillary.customer": {
+        "settings": {
+            "source": "ECOMMERCE",
+            "account_id": "main",
+            "from_orders": True,
+            "subscriptions": True,
+            "identifiers": ["externalId", "email", "mobile"],
+        }
+    }
+}
+
+
 @cache
 def facts(platform: str) -> Mapping[str, Any]:
     """Read the facts of a platform; none where it has no file."""
@@ -91,7 +105,8 @@ def _real(platform: str, rule: Mapping[str, Any], path: Path, topic: str) -> Rea
         "real", "POST", {"content-type": "application/json", **_filled(rule, "headers", topic)},
         _filled(rule, "query", topic), body, ARRIVED,
     )  # fmt: skip
-    case = Case(path.parent, platform, path.stem, request, resources, rule.get("store", {}))
+    store = {**rule.get("store", {}), "endpoints": EVERYTHING}
+    case = Case(path.parent, platform, path.stem, request, resources, store)
     total = rule.get("totals", {}).get(path.name) if topic == rule["topics"][0] else None
     return Real(path, topic, case, rule.get("unmappable", {}).get(path.name, ""), total)
 

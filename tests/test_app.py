@@ -220,6 +220,43 @@ async def test_a_key_on_another_host_is_not_even_asked_for() -> None:
     assert host.asked == []
 
 
+async def test_one_login_serves_the_deliveries_of_an_account(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        calls.append((request.url.path, request.headers.get("x-cap-api-oauth-token")))
+        if request.url.path == "/v3/oauth/token/generate":
+            return httpx.Response(200, json={"data": {"accessToken": "t-1", "ttlSeconds": 300}})
+        return httpx.Response(200, json={"response": [{"entityId": 1, "errors": []}]})
+
+    mappings = tmp_path / "mappings"
+    (mappings / "sources" / "acme.toml").write_text(
+        f'{SOURCE}created = "customer_created"\n[customer]\nid = "body.id"\n'
+    )
+    (mappings / "connections.toml").write_text("""
+[stores.shop]
+source = "acme"
+[stores.shop.endpoints."capillary.customer"]
+base_url = "https://eu.api.example"
+credentials = { key = "KEY", secret = "TOKEN" }
+settings = { source = "ECOMMERCE", account_id = "main" }
+""")
+    client = httpx.AsyncClient(transport=httpx.MockTransport(vendor))
+    monkeypatch.setattr("bridge.app.new_client", lambda: client)
+    app = build(configure(read_settings(environ)))
+    url = f"/webhooks/shop?topic=created&token={make('shop', 'new-secret')}"
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as shop:
+            answers = [await shop.post(url, json={"id": number}) for number in (1, 2)]
+
+    assert [one.json()["status"] for one in answers] == ["delivered", "delivered"]
+    upsert = ("/v2/integrations/customer/upsert/bulk", "t-1")
+    assert calls == [("/v3/oauth/token/generate", None), upsert, upsert]
+
+
 def test_without_a_secret_for_its_tokens_nothing_starts(environ: dict[str, str]) -> None:
     del environ["BRIDGE_TOKEN_SECRETS"]
 

@@ -27,7 +27,7 @@ ROWS = [
         "engines",
         "logs",
     },
-    {"hydrate", "forward", "flights", "limits", "journal", "jwks", "settings"},
+    {"hydrate", "forward", "flights", "limits", "journal", "jwks", "logins", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {"types", "event", "errors", "fields", "kinds", "currency", "phones", "compact"},
 ]

@@ -125,6 +125,20 @@ def test_map_tells_what_was_left_out_and_takes_the_stores_country(tmp_path: Path
     assert right["payloads"]["bonifiq.order"]["Customer"]["Phone"] == "+12025550142"
 
 
+def test_map_says_which_settings_an_endpoint_waits_for_and_maps_for_the_others() -> None:
+    body = str(FIXTURES / "shopify" / "customer_created" / "request.body")
+    created = ["map", "--source", "shopify", "--topic", "customers/create"]
+    given = ["--setting", "source=ECOMMERCE", "--setting", "account_id=main"]
+
+    without = printed(*created, body)
+    complete = printed(*created, *given, body)
+
+    assert without["skipped"]["capillary.customer"] == "it needs --setting source=..."
+    assert "bonifiq.customer" in without["payloads"]
+    assert "capillary.customer" not in complete["skipped"]
+    assert complete["payloads"]["capillary.customer"]["profiles"][0]["accountId"] == "main"
+
+
 def test_map_takes_what_a_fetch_would_answer(tmp_path: Path) -> None:
     sale = {
         "kind": "SALE",
@@ -215,6 +229,21 @@ def test_check_finds_a_path_that_no_fixture_has(
     assert result.exit_code == 2
     assert "no 'locatoin_id' under body" in result.stdout
     assert "did you mean 'location_id'?" in result.stdout
+
+
+def test_check_finds_an_endpoint_that_no_fixture_feeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixtures = tmp_path / "tests" / "fixtures"
+    fixtures.mkdir(parents=True)
+    (fixtures / "shopify").symlink_to(FIXTURES / "shopify")
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(copied(tmp_path)))
+
+    result = run("check", "--fixtures")
+
+    assert result.exit_code == 2
+    assert "capillary_customer.toml:1:1: no fixture gives its required settings" in result.stdout
+    assert "bonifiq_customer.toml" not in result.stdout
 
 
 def test_an_operators_own_function_is_checked_and_called(

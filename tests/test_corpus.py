@@ -38,6 +38,7 @@ BODIES = {
     "bonifiq.order": "OrderRequest",
     "bonifiq.affiliate": "AffiliateRequest",
     "cheqpay.customer": "CustomerRequest",
+    "capillary.customer": "CustomerUpsertItem",
 }
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import httpx
 import pytest
 
 from bridge.destinations import ENDPOINTS
-from bridge.destinations.endpoint import Account
-from bridge.forward import attempt
+from bridge.destinations.endpoint import Account, Endpoint
+from bridge.forward import attempt, request
+from bridge.logins import Logins
 from bridge.types import Payload, Verdict
 
 ORDER = ENDPOINTS["bonifiq.order"]
@@ -17,12 +21,27 @@ ACCOUNT = Account("https://api.example", {"user": "token", "password": "key"})
 PAYLOAD = Payload("bonifiq.order", {"OriginalId": "1"})
 ACCEPTED = {"Result": {"Id": 1}, "HasError": False, "Severity": 0}
 
+CUSTOMER = ENDPOINTS["capillary.customer"]
+KEYED = Account("https://api.example", {"key": "the-key", "secret": "the-secret"})
+PERSON = Payload("capillary.customer", {"profiles": []})
+DONE = {"response": [{"entityId": 1, "errors": []}]}
+
 Handler = Callable[[httpx.Request], httpx.Response]
+AnyHandler = Handler | Callable[[httpx.Request], Coroutine[Any, Any, httpx.Response]]
 
 
-async def made(handler: Handler) -> Verdict:
+async def made(
+    handler: AnyHandler,
+    endpoint: Endpoint = ORDER,
+    payload: Payload = PAYLOAD,
+    account: Account = ACCOUNT,
+    *,
+    timeout: float = 5.0,
+) -> Verdict:
+    """Make one attempt, by a bridge that has logged in nowhere yet."""
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
-        return await attempt(client, ORDER, PAYLOAD, ACCOUNT, timeout=5.0)
+        logins = Logins(partial(request, client, timeout=60.0), clock=lambda: 0.0)
+        return await attempt(client, endpoint, payload, account, logins, timeout=timeout)
 
 
 def raising(error: type[httpx.TransportError]) -> Handler:
@@ -120,10 +139,7 @@ async def test_a_completed_order_that_cannot_be_sent_as_cancelled_is_cancelled_b
         "IsCancelledOrReturned": True,
         "OrderCancelledDate": "2026-03-10T12:00:00Z",
     }
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
-        verdict = await attempt(
-            client, ORDER, Payload("bonifiq.order", cancelled), ACCOUNT, timeout=5.0
-        )
+    verdict = await made(handler, payload=Payload("bonifiq.order", cancelled))
 
     assert verdict.kind == "delivered"
     assert [path for path, _ in calls] == ["/v1/pvt/Order", "/v1/pvt/Order/O%2F1/cancel"]
@@ -142,3 +158,116 @@ async def test_an_order_that_was_refused_for_another_reason_is_refused() -> None
 
     assert verdict.kind == "refused"
     assert calls == ["/v1/pvt/Order"]
+
+
+class Vendor:
+    """A destination with tokens: it numbers them, and refuses those in `refused`."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = refused
+        self.calls: list[str] = []  #: the token of every call, "login" for a login
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v3/oauth/token/generate":
+            self.calls.append("login")
+            token = f"token-{self.calls.count('login')}"
+            return httpx.Response(200, json={"data": {"accessToken": token, "ttlSeconds": 300}})
+        token = request.headers["x-cap-api-oauth-token"]
+        self.calls.append(token)
+        return httpx.Response(401) if token in self.refused else httpx.Response(200, json=DONE)
+
+
+async def test_a_call_that_carries_a_token_is_made_after_a_login() -> None:
+    vendor = Vendor()
+
+    verdict = await made(vendor, CUSTOMER, PERSON, KEYED)
+
+    assert verdict.kind == "delivered"
+    assert vendor.calls == ["login", "token-1"]
+
+
+async def test_a_token_that_is_refused_is_renewed_and_the_call_made_again() -> None:
+    vendor = Vendor("token-1")
+
+    verdict = await made(vendor, CUSTOMER, PERSON, KEYED)
+
+    assert verdict.kind == "delivered"
+    assert vendor.calls == ["login", "token-1", "login", "token-2"]
+
+
+async def test_a_new_token_that_is_refused_too_is_the_end() -> None:
+    vendor = Vendor("token-1", "token-2", "token-3")
+
+    verdict = await made(vendor, CUSTOMER, PERSON, KEYED)
+
+    assert verdict.kind == "refused"
+    assert "check till and password, or key and secret" in verdict.reason
+    assert vendor.calls == ["login", "token-1", "login", "token-2"]
+
+
+async def test_without_a_token_nothing_is_sent() -> None:
+    calls = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        calls.append(request.url.path)
+        return httpx.Response(401)
+
+    verdict = await made(handler, CUSTOMER, PERSON, KEYED)
+
+    assert verdict.kind == "refused"
+    assert verdict.reason == "no token: HTTP 401; check key and secret of the account"
+    assert calls == ["/v3/oauth/token/generate"]
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError])
+async def test_a_login_that_failed_leaves_no_doubt_about_the_payload(
+    error: type[httpx.TransportError],
+) -> None:
+    verdict = await made(raising(error), CUSTOMER, PERSON, KEYED)
+
+    assert verdict.kind == "transient"
+    assert verdict.reason.startswith("no token: ")
+
+
+async def test_an_account_without_a_login_is_not_asked_to_renew_anything() -> None:
+    calls = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        calls.append(request.url.path)
+        return httpx.Response(401)
+
+    till = Account("https://api.example", {"till": "till1", "password": "secret"})
+    verdict = await made(handler, CUSTOMER, PERSON, till)
+
+    assert verdict.kind == "refused"
+    assert calls == ["/v2/integrations/customer/upsert/bulk"]
+
+
+@pytest.mark.parametrize(
+    ("slow", "kind"), [("/v3/oauth/token/generate", "transient"), ("/v2/", "unsure")]
+)
+async def test_an_attempt_ends_in_its_time_whatever_requests_it_takes(slow: str, kind: str) -> None:
+    vendor = Vendor()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith(slow):
+            await asyncio.Event().wait()
+        return vendor(request)
+
+    async with asyncio.timeout(5.0):
+        verdict = await made(handler, CUSTOMER, PERSON, KEYED, timeout=0.05)
+
+    assert verdict.kind == kind
+
+
+async def test_an_answer_that_drips_is_not_waited_for() -> None:
+    class Dripping(httpx.AsyncByteStream):
+        async def __aiter__(self) -> Any:
+            while True:
+                yield b" "
+                await asyncio.sleep(0)
+
+    async with asyncio.timeout(5.0):
+        verdict = await made(lambda _: httpx.Response(200, stream=Dripping()), timeout=0.01)
+
+    assert verdict.kind == "unsure"

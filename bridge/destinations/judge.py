@@ -46,6 +46,7 @@ class Rules:
     not_acted_upon: frozenset[int] = frozenset()  #: the vendor's own, beside `NOT_ACTED_UPON`
     #: status -> attempts after which waiting is given up and it counts as refused
     few_attempts: Mapping[int, int] = field(default_factory=dict)
+    asks_only: bool = False  #: nothing is stored by the call: a lost answer leaves no doubt
 
 
 def judge(reply: Reply, rules: Rules) -> Verdict:
@@ -59,7 +60,7 @@ def judge(reply: Reply, rules: Rules) -> Verdict:
     if not 200 <= reply.status < 300:
         return _judge_status(reply, body, rules)
     if body is None:
-        return unsure(f"HTTP {reply.status} without a JSON object")
+        return _doubtful(f"HTTP {reply.status} without a JSON object", rules)
     return rules.success(reply, body)
 
 
@@ -85,7 +86,11 @@ def _judge_status(reply: Reply, body: Body | None, rules: Rules) -> Verdict:
     if 400 <= status < 500:
         return Verdict("refused", hinted)
     # A server or gateway that fails or gives up may do so after the payload was stored.
-    return unsure(hinted, retry_after(reply.headers))
+    return _doubtful(hinted, rules, retry_after(reply.headers))
+
+
+def _doubtful(reason: str, rules: Rules, wait: float | None = None) -> Verdict:
+    return Verdict("transient", reason, wait) if rules.asks_only else unsure(reason, wait)
 
 
 def last_word(verdict: Verdict, attempts: int) -> Verdict:

@@ -25,7 +25,8 @@ class Body(BaseModel):
         return ((None, name) for name in type(self).model_fields if name in self.model_fields_set)
 
 
-def _unicode(text: str) -> str:
+def unicode_text(text: str) -> str:
+    """Give *text* back if it can be written as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -48,7 +49,7 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("found a moment outside the years 1 to 9999 in UTC") from None
 
 
-Text = Annotated[str, AfterValidator(_unicode)]
+Text = Annotated[str, AfterValidator(unicode_text)]
 #: Text that says something.
 Key = Annotated[Text, AfterValidator(_not_blank)]
 Moment = Annotated[datetime, AfterValidator(_utc)]

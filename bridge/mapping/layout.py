@@ -93,15 +93,27 @@ def _known_or_nearest(name: str, known: Mapping[str, Slot]) -> str:
 
 
 def _part(node: Node, slot: Slot, compiler: Compiler, field: str) -> Part | None:
-    if slot.model is not None:
-        if isinstance(node, Table):
-            return compile_table(node, slot.model, compiler, field)
-        return _wrong(node.place, compiler, field, "holds an object: give its fields by name")
+    inner = slot.model or slot.values
+    if inner is not None:
+        if not isinstance(node, Table):
+            return _wrong(node.place, compiler, field, "holds an object: give its fields by name")
+        if isinstance(inner, Slot):
+            return _open(node, inner, compiler, field)
+        return compile_table(node, inner, compiler, field)
     if slot.element is not None:
         return _list(node, slot.element, compiler, field)
     if isinstance(node, Table):
         return _wrong(node.place, compiler, field, f"holds {slot.wants} and has no fields")
     return _leaf(node, slot, compiler, field)
+
+
+def _open(table: Table, values: Slot, compiler: Compiler, field: str) -> Branch:
+    """Compile the lines of an object whose names the brand chooses."""
+    parts = (
+        (name, _part(node, values, compiler, f"{field}.{name}"))
+        for name, node in table.entries.items()
+    )
+    return Branch(tuple((name, part) for name, part in parts if part is not None))
 
 
 def _leaf(node: Scalar | Array, slot: Slot, compiler: Compiler, field: str) -> Leaf | None:

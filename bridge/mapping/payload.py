@@ -91,7 +91,11 @@ def _violations(
         spelt = "".join(
             f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["loc"]
         ).lstrip(".")
-        message = f"{destination.endpoint} refuses it: {one['msg'].removeprefix('Value error, ')}"
+        message = (
+            f"{destination.endpoint} needs it, and nothing was found"
+            if one["type"] == "missing"
+            else f"{destination.endpoint} refuses it: {one['msg'].removeprefix('Value error, ')}"
+        )
         closest = _closest(by_field, names)
         if closest is None:
             out.append(rule.place.problem(message, field=spelt))

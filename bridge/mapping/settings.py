@@ -80,7 +80,8 @@ def _rule(name: str, node: Node, problems: list[Problem]) -> Rule:
     rule = Rule(name, str(about or ""), default, tuple(one_of), required is True)
     if required is True and default is not None:
         wrong("required", "a setting with a default is never missing: leave `required` out")
-    if default is not None and (message := check(replace(rule, default=None), default)):
+    anything = replace(rule, default=None, one_of=())
+    if default is not None and (message := check(anything, default) or check(rule, default)):
         wrong("default", f"`default`: {message}")
         return replace(rule, default=None)
     return rule
@@ -143,7 +144,8 @@ def check(rule: Rule, value: Any) -> str:
             kinds.name(frozenset({type(value)})) if type(value) in kinds.ANY else "something else"
         )
         return f"found {found}, wanted {kinds.name(rule.kind)}"
-    if rule.one_of and value not in rule.one_of:
+    chosen = value if isinstance(rule.default, list) else [value]
+    if rule.one_of and any(one not in rule.one_of for one in chosen):
         return f"wanted one of {', '.join(rule.one_of)}"
     return rule.wrong(value) if rule.wrong is not None else ""
 

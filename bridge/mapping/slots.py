@@ -35,6 +35,7 @@ class Slot:
     read: Callable[[Any], Any] | None = None
     model: type[BaseModel] | None = None  #: of the object it holds
     element: type[BaseModel] | None = None  #: of the objects in the list it holds
+    values: Slot | None = None  #: of every field of the object it holds, where any name may stand
     adds: bool = False  #: a list of expressions is added up, and nothing is refused
     derived: bool = False
 
@@ -62,6 +63,9 @@ def _plain(annotation: Any, required: bool) -> Slot:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return Slot(kinds.OBJECT, kinds.OBJECT, "an object", required, model=annotation)
+    if origin is dict:
+        values = _plain(arguments[1], required=False)
+        return Slot(kinds.OBJECT, kinds.OBJECT, "an object", required, values=values)
     if origin in (list, tuple):
         inner = _without_none(arguments[0])
         element = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None

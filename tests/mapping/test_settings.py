@@ -15,9 +15,11 @@ SETTINGS = """
 [settings]
 key      = { default = "email", one_of = ["email", "id"], about = "Key." }
 statuses = { default = ["paid"], about = "Statuses." }
+known_by = { default = ["id"], one_of = ["id", "email", "phone"], about = "Known by." }
 strict   = { default = false, about = "Strict." }
 rate     = { default = 1.5, about = "Rate." }
 days     = { default = 5, about = "Days." }
+chosen   = { one_of = ["a", "b"], about = "Chosen." }
 shop     = { about = "Shop." }
 site     = { required = true, about = "Site." }
 """
@@ -35,9 +37,11 @@ def test_what_is_not_set_has_its_default_or_is_nothing(rules):
     assert filled(rules, {"shop": "a.example", "days": 7}) == {
         "key": "email",
         "statuses": ["paid"],
+        "known_by": ["id"],
         "strict": False,
         "rate": Decimal("1.5"),
         "days": 7,
+        "chosen": None,
         "shop": "a.example",
         "site": None,
     }
@@ -53,6 +57,13 @@ def test_only_what_is_required_can_be_missing(rules):
     [
         ("key", "id", ""),
         ("key", "document", "wanted one of email, id"),
+        ("key", ["id"], "found a list, wanted text"),
+        ("known_by", ["phone", "id"], ""),
+        ("known_by", [], ""),
+        ("known_by", ["phone", "fax"], "wanted one of id, email, phone"),
+        ("known_by", "id", "found text, wanted a list"),
+        ("chosen", "a", ""),
+        ("chosen", ["a"], "wanted one of a, b"),
         ("key", 5, "found a whole number, wanted text"),
         ("statuses", ["paid", "sent", 3], ""),
         ("statuses", [], ""),

@@ -50,6 +50,7 @@ class Body(BaseModel):
     Done: bool | None = None
     Inner: Named | None = None
     Many: list[Named] | None = None
+    Open: dict[str, str | bool | Decimal] | None = None
 
 
 @pytest.mark.parametrize("body", NOTHING)
@@ -286,6 +287,44 @@ def test_an_array_of_tables_makes_one_element_per_table_that_counts(body, names)
     assert filled == {"Id": "1", "Many": [{"Name": name} for name in names]}
 
 
+# Objects with any names
+
+OPEN = """
+Id = "'1'"
+[Open]
+gender = "body.x"
+"shoe size" = "body.y"
+vip = true
+points = 7.50
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, {"vip": True, "points": Decimal("7.50")}),
+        (
+            {"x": "Female", "y": 38},
+            {"gender": "Female", "shoe size": 38, "vip": True, "points": Decimal("7.50")},
+        ),
+    ],
+)
+def test_an_object_whose_names_the_brand_chooses_takes_every_name(body, expected):
+    assert fill(OPEN, Body, body) == ({"Id": "1", "Open": expected}, [])
+
+
+def test_an_object_with_any_names_is_left_out_when_nothing_is_in_it():
+    assert fill('Id = "\'1\'"\n[Open]\na = "body.x"', Body, {}) == ({"Id": "1"}, [])
+
+
+def test_what_is_wrong_under_a_chosen_name_is_told_with_it():
+    _, problems = fill(OPEN, Body, {"x": ["Female"]})
+
+    assert problems == [
+        "a.toml:4:11: Open.gender: found a list, wanted a number, text, or true or false"
+    ]
+
+
 # What is known at load
 
 
@@ -307,6 +346,8 @@ def test_an_array_of_tables_makes_one_element_per_table_that_counts(body, names)
         ("Id = \"'1'\"\nTotal = inf", Body, ["2:9: Total: wanted an expression in quotes, a number, true or false"]),
         ("Id = \"'1'\"\nTotal = true", Body, ["2:9: Total: wants a number, and this is true or false"]),
         ('Id = "\'1\'"\nInner = "body.x"', Body, ["2:10: Inner: holds an object: give its fields by name"]),
+        ('Id = "\'1\'"\nOpen = "body.x"', Body, ["2:9: Open: holds an object: give its fields by name"]),
+        ('Id = "\'1\'"\n[Open]\na = "customer.tags"\nb.c = "body.x"', Body, ["3:6: Open.a: wants a number, text, or true or false, and this is a list", "4:1: Open.b: holds a number, text, or true or false and has no fields"]),
         ('Id = "\'1\'"\nMany = "body.x"', Body, ["2:9: Many: holds a list: wanted `each`, the path of another list, or an array of tables"]),
         ('Id = "\'1\'"\nMany = ["body.x"]', Body, ["2:10: Many: wanted an array of tables"]),
         ('Id = "\'1\'"\n[Many]\nName = "body.x"', Body, ["2:2: Many: holds a list: wanted `each`, the path of another list, or an array of tables"]),
