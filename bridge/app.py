@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,15 +24,15 @@ from starlette.routing import Route as HttpRoute
 from bridge import __version__
 from bridge.deliver import Rooms
 from bridge.destinations.endpoint import Limits
-from bridge.errors import JournalUnavailable, SettingsError
+from bridge.errors import FetchFailed, JournalUnavailable, SettingsError
 from bridge.flights import Flights
 from bridge.forward import attempt, request
 from bridge.hydrate import Kept, fetch_all
 from bridge.journal import open_journal
 from bridge.journal.protocol import Journal, Opening
-from bridge.jwks import KeySource
+from bridge.jwks import Keys, KeySource
 from bridge.limits import Gates
-from bridge.load import load, proofs, routes, strict
+from bridge.load import load, routes, strict
 from bridge.logins import Logins
 from bridge.logs import set_up
 from bridge.park import park
@@ -41,7 +41,7 @@ from bridge.plan import Plan, Route
 from bridge.receive import endpoint
 from bridge.settings import Settings, read_settings, read_variables
 from bridge.types import Answer, InboundRequest, Payload, Verdict, VerifiedRequest
-from bridge.verify import KeyUnknown, Proofs, verify
+from bridge.verify import Key, KeyUnknown, key_addresses, verify
 
 log = structlog.get_logger()
 
@@ -57,7 +57,6 @@ class Configured:
 
     settings: Settings
     routes: Mapping[str, Route]
-    proofs: Mapping[str, Proofs]
 
 
 def configure(settings: Settings) -> Configured:
@@ -72,16 +71,13 @@ def configure(settings: Settings) -> Configured:
     names = (name for store in stores.values() for name in store.variables)
     variables = read_variables(names)
     tokens = tuple(settings.token_secrets.get_secret_value().split())
-    unproven = [name for name, store in stores.items() if store.verify == "url_token"]
-    if unproven and not tokens:
-        raise SettingsError(
-            [f"BRIDGE_TOKEN_SECRETS: not set, and the platform of '{unproven[0]}' signs nothing"]
-        )
-    return Configured(
-        settings,
-        routes(loaded, variables),
-        {name: proofs(store, variables, tokens) for name, store in stores.items()},
-    )
+    sources = loaded.checked.sources
+    for name, store in stores.items():
+        if sources[store.source].verify[store.verify].engine.needs_token and not tokens:
+            raise SettingsError(
+                [f"BRIDGE_TOKEN_SECRETS: not set, and the platform of '{name}' signs nothing"]
+            )
+    return Configured(settings, routes(loaded, variables, tokens))
 
 
 def create_app() -> Starlette:
@@ -121,18 +117,22 @@ def build(configured: Configured) -> Starlette:
     webhook = endpoint(
         receive_webhook, _clock, limit=settings.body_limit, patience=settings.body_timeout
     )
-    methods = sorted({"POST"} | _handshake_methods(configured))
+    methods = sorted(_methods(configured))
     return Starlette(
         routes=[
             HttpRoute("/webhooks/{store}", webhook, methods=methods),
+            HttpRoute("/webhooks/{store}/{segment}", webhook, methods=methods),
             HttpRoute("/health", health, methods=["GET"]),
         ],
         lifespan=lifespan,
     )
 
 
-def _handshake_methods(configured: Configured) -> set[str]:
-    return {one.method for route in configured.routes.values() for one in route.source.handshakes}
+def _methods(configured: Configured) -> set[str]:
+    """The methods that some store's platform uses; what is none of a store's own is 405 as well."""
+    sources = [route.source for route in configured.routes.values()]
+    asked = {one.method for source in sources for one in source.handshakes}
+    return {"POST", *asked, *(method for source in sources for method in source.methods)}
 
 
 @contextlib.asynccontextmanager
@@ -174,7 +174,7 @@ def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) 
     logins = Logins(partial(request, client, timeout=settings.request_timeout), clock=_clock)
 
     async def prove(request: InboundRequest, route: Route) -> VerifiedRequest:
-        return await prove_sender(request, route, configured.proofs[route.store.name], keys)
+        return await prove_sender(request, route, keys)
 
     async def send(route: Route, payload: Payload) -> Verdict:
         _, target, account = route.destinations[payload.endpoint]
@@ -210,24 +210,54 @@ def limits_of(routes: Mapping[str, Route]) -> Mapping[str, Limits]:
     return limits
 
 
-async def prove_sender(
-    request: InboundRequest, route: Route, known: Proofs, keys: KeySource
-) -> VerifiedRequest:
+async def prove_sender(request: InboundRequest, route: Route, keys: KeySource) -> VerifiedRequest:
     """
     Verify a webhook; where the platform signs with a private key, with its public ones.
 
     A signature that no known key made may be made by a new one: the keys are fetched once more.
     """
     verification = route.source.verify[route.store.verify]
-    scheme, now = verification.engine.scheme, datetime.now(UTC)
+    scheme, known, now = verification.engine.scheme, route.proofs, datetime.now(UTC)
     if verification.keys is None:
         return verify(request, scheme, known, now=now)
-    url = verification.keys.fill({"setting": dict(route.store.settings)}) or ""
+    host = verification.keys.fill({"setting": dict(route.store.settings)}) or ""
+    addresses = key_addresses(request, scheme, host)
+    found, failed = await _gathered(keys.keys, addresses)
     try:
-        return verify(request, scheme, replace(known, keys=await keys.keys(url)), now=now)
+        return verify(request, scheme, replace(known, keys=found), now=now)
     except KeyUnknown:
-        fresh = await keys.refresh(url)
-        return verify(request, scheme, replace(known, keys=fresh), now=now)
+        found, failed = await _gathered(keys.refresh, addresses)
+        try:
+            return verify(request, scheme, replace(known, keys=found), now=now)
+        except KeyUnknown:
+            # The key that could not be fetched may be the one: the platform shall come again.
+            if failed is not None:
+                raise failed from None
+            raise
+
+
+async def _gathered(
+    ask: Callable[[str], Awaitable[Keys]], addresses: Sequence[str]
+) -> tuple[Keys, FetchFailed | None]:
+    """
+    Ask for the keys at several addresses.
+
+    Returns:
+        All that there are, and why some are missing.
+
+    Raises:
+        FetchFailed: There is none at all.
+    """
+    found: list[Key] = []
+    failed: FetchFailed | None = None
+    for address in addresses:
+        try:
+            found += await ask(address)
+        except FetchFailed as error:
+            failed = error
+    if failed is not None and not found:
+        raise failed
+    return tuple(found), failed
 
 
 def _lost() -> None:

@@ -125,7 +125,7 @@ def _write_mappings(
     scope = scope_of(source, case.request, None, {})
     text = _CONNECTIONS.format(
         source=case.platform,
-        tenant=tenant_of(source, scope) or "",
+        tenant=tenant_of(source.tenant, scope) or "",
         endpoint=_ENDPOINT,
         port=sandbox_port,
     )

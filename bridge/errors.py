@@ -10,6 +10,7 @@ Everything this package raises on purpose, grouped by who has to act.
         SignatureMismatch         401
         TenantMismatch            401
         UnknownStore              404
+        WrongMethod               405
         BodyTooLarge              413
         BodyTooSlow               408
       EventError                the mapping's author; the event is parked as a dead letter
@@ -84,6 +85,12 @@ class UnknownStore(RequestError):
     """No store of that name is configured."""
 
     status_code = 404
+
+
+class WrongMethod(RequestError):
+    """The request is none that the platform sends a webhook with."""
+
+    status_code = 405
 
 
 class BodyTooLarge(RequestError):

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import simplejson
 
@@ -29,10 +30,12 @@ from bridge.mapping.settings import missing
 from bridge.mapping.source import Source
 from bridge.plan import Plan, Route, plan
 from bridge.types import InboundRequest, Problem
-from bridge.verify import restore
+from bridge.verify import Proofs, restore
 
 #: When every fixture arrived.
 ARRIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
+#: Every secret and token of the store that fixtures are for; a handshake is signed with it.
+SIGNED_WITH = "fixture-secret"
 _NOWHERE = "https://destination.example"
 
 
@@ -59,22 +62,30 @@ def cases(root: Path) -> Iterator[Case]:
 
 def read_case(folder: Path) -> Case:
     """Read one fixture."""
-    resource = folder / "resource.json"
+    resource, line = folder / "resource.json", folder / "request.line"
+    method, query = read_line(line.read_text()) if line.exists() else ("POST", "")
     return Case(
         folder,
         folder.parent.name,
         folder.name,
         InboundRequest(
             store="fixture",
-            method="POST",
+            method=method,
             headers=read_headers((folder / "request.headers").read_text()),
-            query={},
+            query=dict(parse_qsl(query, keep_blank_values=True)),
             body=(folder / "request.body").read_bytes(),
             received_at=ARRIVED,
+            raw_query=query,
         ),
         json.loads(resource.read_text(), parse_float=Decimal) if resource.exists() else {},
         _merged(_read_store(folder.parents[1]), _read_store(folder)),
     )
+
+
+def read_line(text: str) -> tuple[str, str]:
+    """Read ``METHOD ?QUERY``: gives the method, and the query as it arrives."""
+    method, _, query = text.strip().partition(" ")
+    return method, query.strip().removeprefix("?")
 
 
 def _read_store(folder: Path) -> Mapping[str, Any]:
@@ -131,7 +142,7 @@ def route(platform: str, loaded: Loaded, overrides: Mapping[str, Any]) -> Route:
         secrets=(),
         tokens={},
         verify=next(iter(source.verify)),
-        url="",
+        url=f"{_NOWHERE}/webhooks/fixture",
         park=True,
         test_orders=overrides.get("test_orders", False),
         horizon=1.0,
@@ -143,7 +154,8 @@ def route(platform: str, loaded: Loaded, overrides: Mapping[str, Any]) -> Route:
         name: (destination, loaded.endpoints[name], account)
         for name, destination in checked.destinations.items()
     }
-    return Route(store, source, {}, destinations)
+    tokens = dict.fromkeys(source.secrets, SIGNED_WITH)
+    return Route(store, source, tokens, destinations, Proofs(secrets=(SIGNED_WITH,), url=store.url))
 
 
 def plan_of(case: Case, loaded: Loaded) -> Plan:
@@ -224,7 +236,8 @@ def check_fixtures(root: Path, loaded: Loaded) -> list[Problem]:
 
 def _scope(case: Case, source: Source) -> Mapping[str, Any]:
     try:
-        body = parsed(source, read_body(case.request))
+        engine = next(iter(source.verify.values())).engine
+        body = parsed(source, read_body(case.request, token=engine.body_is_token))
     except EventError:
         body = None
     # Tests sign fixtures themselves, so the headers of signatures are known without one.

@@ -1,10 +1,10 @@
 """
 Keep the public keys of platforms that sign with a private one.
 
-Where the keys are is configured, and never taken from a webhook: whoever names the address
-names the signer.
+The host that has the keys is configured, and never taken from a webhook: whoever names the host
+names the signer.  A path on it may come from a webhook, so few are fetched at once and few kept.
 
-Source: https://www.rfc-editor.org/rfc/rfc7517#section-5 (JWK Set)
+Source: https://www.rfc-editor.org/rfc/rfc7517#section-5 (JWK Set), RFC 7468 (PEM)
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import asyncio
 import ipaddress
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
 from bridge.errors import FetchFailed
+from bridge.verify import Key
 
-Keys = tuple[Mapping[str, Any], ...]
+Keys = tuple[Key, ...]
 
 #: Seconds between two fetches from one address, however many signatures fail meanwhile.
 PAUSE = 60.0
@@ -31,6 +31,13 @@ PAUSE_WITHOUT_KEYS = 5.0
 LIFETIME = 86_400.0
 #: Bytes of an answer; a set of keys has about one thousand.
 LIMIT = 65_536
+#: Addresses of one host that are remembered; a platform has a handful of keys.
+MOST_HELD = 64
+#: Fetches from one host at the same moment: a flood of webhooks must not become one at the platform.
+MOST_FLIGHTS = 4
+
+
+_PEM = b"-----BEGIN "
 
 
 class _NotKeys(Exception):
@@ -89,20 +96,46 @@ class KeySource:
             FetchFailed: There are none, and they cannot be fetched now.
         """
         _check_address(url)
-        held = self._held.setdefault(url, _Held())
+        held = self._hold(url)
         pause = PAUSE if held.keys else PAUSE_WITHOUT_KEYS
         if held.flight is None and held.tried + pause <= self._clock():
+            if self._flying(url) >= MOST_FLIGHTS:
+                return self._known(held, url, "too many fetches are out already")
             held.flight = asyncio.create_task(self._fetch(held, url))
         if held.flight:
             # Shielded: a webhook whose time is up must not end the fetch for the others.
             await asyncio.shield(held.flight)
+        return self._known(held, url, held.failure)
+
+    def _known(self, held: _Held, url: str, failure: str) -> Keys:
         if held.keys:
             return held.keys
         left = held.tried + PAUSE_WITHOUT_KEYS - self._clock()
         raise FetchFailed(
-            f"the keys at {_public(url)} were not fetched: {held.failure}",
+            f"the keys at {_public(url)} were not fetched: {failure}",
             transient=True,
             retry_after=max(left, 0.0),
+        )
+
+    def _hold(self, url: str) -> _Held:
+        """
+        Give what is known of *url*.
+
+        What has no keys and was asked for longest ago makes room: whoever invents addresses
+        pushes out no key.
+        """
+        held = self._held.pop(url, None) or _Held()
+        same = [one for one in self._held if _host(one) == _host(url)]
+        idle = [one for one in same if self._held[one].flight is None]
+        room = MOST_HELD - len(same)
+        for one in sorted(idle, key=lambda one: bool(self._held[one].keys))[: max(1 - room, 0)]:
+            del self._held[one]
+        self._held[url] = held
+        return held
+
+    def _flying(self, url: str) -> int:
+        return sum(
+            held.flight is not None and _host(one) == _host(url) for one, held in self._held.items()
         )
 
     async def _fetch(self, held: _Held, url: str) -> None:
@@ -138,10 +171,13 @@ class KeySource:
 
 
 def _read(body: bytes) -> Keys:
+    """Read a set of JWKs, or one key in PEM."""
+    if body.lstrip().startswith(_PEM):
+        return (body.decode("latin-1"),)
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise _NotKeys("the answer is not JSON") from None
+        raise _NotKeys("the answer is not JSON and no PEM") from None
     found = document.get("keys") if isinstance(document, dict) else None
     keys = tuple(key for key in found if isinstance(key, dict)) if isinstance(found, list) else ()
     if not keys:
@@ -167,6 +203,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _host(url: str) -> str:
+    return httpx.URL(url).netloc.decode()
 
 
 def _public(url: str) -> str:

@@ -99,14 +99,20 @@ def strict(loaded: Loaded) -> Loaded:
     return loaded
 
 
-def routes(loaded: Loaded, variables: Mapping[str, str]) -> Mapping[str, Route]:
+def routes(
+    loaded: Loaded, variables: Mapping[str, str], token_secrets: tuple[str, ...]
+) -> Mapping[str, Route]:
     """
-    Join every store with its source, destinations and accounts.
+    Join every store with its source, destinations, accounts and secrets.
 
     Args:
         variables: The values of the environment variables that the stores name.
+        token_secrets: Of the tokens of `bridge.tokens`.
     """
-    return {name: _route(store, loaded, variables) for name, store in loaded.checked.stores.items()}
+    return {
+        name: _route(store, loaded, variables, token_secrets)
+        for name, store in loaded.checked.stores.items()
+    }
 
 
 def proofs(store: Store, variables: Mapping[str, str], token_secrets: tuple[str, ...]) -> Proofs:
@@ -115,7 +121,9 @@ def proofs(store: Store, variables: Mapping[str, str], token_secrets: tuple[str,
     return Proofs(secrets=secrets, url=store.url, token_secrets=token_secrets)
 
 
-def _route(store: Store, loaded: Loaded, variables: Mapping[str, str]) -> Route:
+def _route(
+    store: Store, loaded: Loaded, variables: Mapping[str, str], token_secrets: tuple[str, ...]
+) -> Route:
     checked, destinations = loaded.checked, {}
     for connection in store.endpoints:
         account = Account(
@@ -126,7 +134,8 @@ def _route(store: Store, loaded: Loaded, variables: Mapping[str, str]) -> Route:
         name = connection.endpoint
         destinations[name] = (checked.destinations[name], loaded.endpoints[name], account)
     tokens = {name: variables[variable] for name, variable in store.tokens.items()}
-    return Route(store, checked.sources[store.source], tokens, destinations)
+    known = proofs(store, variables, token_secrets)
+    return Route(store, checked.sources[store.source], tokens, destinations, known)
 
 
 def _texts(folder: Path) -> dict[str, str]:

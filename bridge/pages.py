@@ -29,7 +29,8 @@ def support_matrix(sources: Mapping[str, Source]) -> str:
         source = sources[name]
         mapped = {one for types in source.topics.values() for one in types}
         marks = " | ".join("yes" if one in mapped else "-" for one in EVENT_TYPES)
-        engines = ", ".join(source.verify)
+        names = (one.engine.scheme.engine for one in source.verify.values())
+        engines = ", ".join(dict.fromkeys(names))
         rows.append(
             f"| [{source.name}]({source.file}) | {marks} | {engines} | {_repeats(source)} "
             f"| {source.answer.within:g} s | {source.rests_on or '-'} |"

@@ -19,7 +19,7 @@ from bridge.event import Event
 from bridge.journal.protocol import Planned
 from bridge.mapping.accounts import Connection
 from bridge.mapping.body import parsed, read_body
-from bridge.mapping.compile import Scope
+from bridge.mapping.compile import Compiled, Scope
 from bridge.mapping.connections import Store
 from bridge.mapping.destination import Destination
 from bridge.mapping.payload import map_payload
@@ -32,9 +32,10 @@ from bridge.mapping.run import (
     scope_of,
     tenant_of,
 )
-from bridge.mapping.source import Fetch, Source
+from bridge.mapping.source import Engine, Fetch, Source
 from bridge.mapping.template import failing
 from bridge.types import Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
+from bridge.verify import Proofs
 
 #: Which of two states of one moment is the later one.
 _PHASES = {
@@ -57,6 +58,14 @@ class Route:
     source: Source
     tokens: Mapping[str, str] = field(repr=False, default_factory=dict)
     destinations: Mapping[str, tuple[Destination, Endpoint, Account]] = field(default_factory=dict)
+    proofs: Proofs = field(
+        default_factory=Proofs
+    )  #: what proves its webhooks, keys that are fetched apart
+
+    @property
+    def engine(self) -> Engine:
+        """How the store's webhooks are proven."""
+        return self.source.verify[self.store.verify].engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ def plan(
     """
     source, request = route.source, verified.request
     try:
-        body = parsed(source, read_body(request))
+        body = parsed(source, read_body(request, token=route.engine.body_is_token))
     except BodyUnreadable as error:
         return _unreadable(source, route, request, error)
     scope = scope_of(source, request, body, route.store.settings, resources, route.tokens)
@@ -131,10 +140,14 @@ def plan(
 
 
 def _tenant_fits(route: Route, scope: Scope) -> bool:
-    """Whether the webhook names the shop; addresses may end with a slash or not."""
-    if route.store.tenant is None or route.source.tenant is None:
+    return is_tenant(route, route.source.tenant, scope)
+
+
+def is_tenant(route: Route, says: Compiled | None, scope: Scope) -> bool:
+    """Whether *says* names the store's shop; addresses may end with a slash or not."""
+    if route.store.tenant is None or says is None:
         return True
-    said = tenant_of(route.source, scope) or ""
+    said = tenant_of(says, scope) or ""
     return said.rstrip("/").lower() == route.store.tenant.rstrip("/").lower()
 
 

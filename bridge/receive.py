@@ -28,7 +28,9 @@ def endpoint(
     process: Process, clock: Callable[[], float], *, limit: int, patience: float
 ) -> Callable[[Request], Awaitable[Response]]:
     """
-    Make the Starlette endpoint of ``/webhooks/{store}``.
+    Make the Starlette endpoint of ``/webhooks/{store}`` and ``/webhooks/{store}/{segment}``.
+
+    What stands behind the store can be its secret and is never logged.
 
     Args:
         limit: Bytes of a body.
@@ -46,6 +48,8 @@ def endpoint(
                 query=dict(request.query_params),
                 body=await _body(request, limit, patience),
                 received_at=datetime.now(UTC),
+                raw_query=request.scope["query_string"].decode("latin-1"),
+                segment=request.path_params.get("segment", ""),
             )
             told = await process(inbound, started)
         except RequestError as error:
@@ -76,7 +80,7 @@ def respond(told: Answer) -> Response:
     if told.retry_after is not None:
         headers["retry-after"] = f"{told.retry_after:.0f}"
     if told.body is not None:
-        return Response(told.body, told.status_code, headers, "text/plain")
+        return Response(told.body, told.status_code, headers, told.media_type)
     body: dict[str, object] = {"status": told.status}
     if told.entry is not None:
         body["entry"] = told.entry

@@ -60,8 +60,7 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
 def keep_headers(source: Source, request: InboundRequest) -> bytes:
     """Write the headers and query that the source file reads; nothing else is kept."""
     headers = {name: value for name, value in request.headers.items() if name in source.headers}
-    reads_query = any(path.root == "query" for path, _ in source.reads)
-    query = dict(request.query) if reads_query else {}
+    query = {name: value for name, value in request.query.items() if name in source.queries}
     return json.dumps({"headers": headers, "query": query}).encode()
 
 

@@ -22,7 +22,7 @@ from bridge.verify import sign
 class Signed:
     """A request as the platform would send it."""
 
-    url: str
+    url: str = field(repr=False)  #: a secret may stand in it
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
@@ -83,7 +83,9 @@ def prepare(
     except ValueError as error:
         raise ConfigError(f"store '{name}': {error}") from None
     query = f"?{httpx.QueryParams(dict(signed.query))}" if signed.query else ""
-    return Signed(f"{address}{query}", {**sent, **signed.headers}, body)
+    segment = f"/{signed.segment}" if signed.segment else ""
+    content = body if signed.body is None else signed.body
+    return Signed(f"{address}{segment}{query}", {**sent, **signed.headers}, content)
 
 
 def post(request: Signed, *, timeout: float) -> tuple[int, str]:

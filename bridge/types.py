@@ -30,6 +30,8 @@ class InboundRequest:
     query: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)  #: never decoded or re-encoded: signatures are made over bytes
     received_at: datetime
+    raw_query: str = field(default="", repr=False)  #: as it arrived, for signatures over it
+    segment: str = field(default="", repr=False)  #: what stands behind the store in the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,4 +159,6 @@ class Answer:
     reason: str = ""
     retry_after: float | None = None  #: seconds
     outcomes: Sequence[Outcome] = ()  #: where its deliveries stand
-    body: str | None = None  #: literal text instead of the JSON, where a platform wants one
+    #: Literal text instead of the JSON, where a platform wants one; it can hold a secret.
+    body: str | None = field(default=None, repr=False)
+    media_type: str = "text/plain"  #: of that text

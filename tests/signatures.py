@@ -15,14 +15,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from jwt.algorithms import RSAAlgorithm
 from jwt.api_jws import PyJWS
 
 from bridge.types import InboundRequest
 from bridge.verify import (
+    AsymmetricScheme,
     HmacScheme,
     JwsDetachedScheme,
+    JwtScheme,
     ListForm,
     Proofs,
     parse_content,
@@ -76,6 +84,16 @@ STANDARD_HEADERS = {
     "webhook-timestamp": "1614265330",
     "webhook-signature": STANDARD_SIGNATURE,
 }
+RSA = AsymmetricScheme(header="x-signature")
+ED25519 = AsymmetricScheme(
+    header="webhook-signature",
+    algorithm="ed25519",
+    list=ListForm(item=" ", field=",", name="v1a"),
+    content=parse_content("{header.webhook-id}.{header.webhook-timestamp}.{raw}"),
+    timestamp=parse_timestamp("header.webhook-timestamp"),
+    tolerance=300.0,
+)
+JWT = JwtScheme()
 JWS = JwsDetachedScheme(header="x-jws")
 GOOD_HEAD = {"alg": "RS256", "b64": False, "crit": ["b64"], "kid": "one"}
 
@@ -85,8 +103,10 @@ def webhook(
     *,
     body: bytes = BODY,
     query: Mapping[str, str] | None = None,
+    raw_query: str = "",
+    segment: str = "",
 ) -> InboundRequest:
-    return InboundRequest("shop", "POST", headers or {}, query or {}, body, NOW)
+    return InboundRequest("shop", "POST", headers or {}, query or {}, body, NOW, raw_query, segment)
 
 
 def signed_as(value: str, *, body: bytes = BODY) -> InboundRequest:
@@ -100,6 +120,36 @@ def at(seconds: int) -> datetime:
 @functools.cache
 def private_key(number: int, bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, bits)
+
+
+@functools.cache
+def curve_key(number: int) -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@functools.cache
+def edwards_key(number: int) -> ed25519.Ed25519PrivateKey:
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+AnyKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+def public_pem(key: AnyKey | None = None) -> str:
+    """The public key as a platform shows it; RSA unless another is given."""
+    public = (key or private_key(1, 2048)).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def private_pem(key: AnyKey | None = None) -> str:
+    """The private key, which only a platform has."""
+    private = key or private_key(1, 2048)
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def rsa_signature(content: bytes = BODY, *, number: int = 1, bits: int = 2048) -> str:
+    made = private_key(number, bits).sign(content, padding.PKCS1v15(), hashes.SHA256())
+    return base64.b64encode(made).decode()
 
 
 def jwk(number: int = 1, bits: int = 2048, **fields: Any) -> dict[str, Any]:

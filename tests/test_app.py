@@ -7,18 +7,27 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 
-from bridge.app import build, configure, limits_of, new_client
+from bridge.app import build, configure, limits_of, new_client, prove_sender
 from bridge.destinations.endpoint import Limits
-from bridge.errors import MappingFilesError, SettingsError
+from bridge.engines import ENGINES
+from bridge.errors import FetchFailed, MappingFilesError, SettingsError, SignatureMismatch
+from bridge.jwks import KeySource
 from bridge.limits import Closed, Gates
 from bridge.load import Loaded
+from bridge.mapping.connections import Store
+from bridge.mapping.library import BUILT_IN
+from bridge.mapping.lines import read
+from bridge.mapping.source_file import read_source
 from bridge.plan import Route
 from bridge.settings import read_settings
 from bridge.tokens import make
-from bridge.types import Verdict
+from bridge.types import Problem, Verdict
+from bridge.verify import KeyUnknown
 from tests.conftest import ROOT
 from tests.house import ORDER, store_route
+from tests.signatures import BODY, private_key, public_pem, rsa_signature, webhook
 
 SOURCE = """
 platform = "acme"
@@ -76,6 +85,139 @@ async def test_a_platform_that_signs_nothing_is_known_by_its_url(environ: dict[s
     assert [one.status_code for one in answers] == [200, 200, 401, 401, 401]
     assert answers[0].json()["status"] == "ignored"
     assert health.json()["status"] == "ok"
+
+
+PATH_SOURCE = SOURCE.replace("[verify.url_token]", "[verify.shared_secret]\npath = true")
+
+
+async def test_a_secret_behind_the_store_in_the_address_is_asked_for_and_never_logged(
+    environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "mappings" / "sources" / "acme.toml").write_text(PATH_SOURCE)
+    connections = CONNECTIONS.replace('"acme"', '"acme"\nsecrets = ["SECRET"]')
+    (tmp_path / "mappings" / "connections.toml").write_text(connections)
+    monkeypatch.setenv("SECRET", "s3cret")
+    app = build(configure(read_settings(environ)))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        client = httpx.AsyncClient(transport=transport, base_url="http://bridge")
+        with structlog.testing.capture_logs() as lines:
+            answers = [
+                await client.post(f"/webhooks/{path}?topic=ping", content=b"{}")
+                for path in ("shop/s3cret", "shop/s3cret2", "shop", "other/s3cret", "shop/s3cret/x")
+            ]
+
+    assert [one.status_code for one in answers] == [200, 401, 401, 404, 404]
+    assert [line["answered"] for line in lines if line["event"] == "webhook"][:3] == [200, 401, 401]
+    assert "s3cret" not in str(lines)
+
+
+async def test_nothing_stands_behind_a_store_whose_platform_signs_otherwise(
+    environ: dict[str, str],
+) -> None:
+    app = build(configure(read_settings(environ)))
+    token = make("shop", "new-secret")
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
+            url = f"/webhooks/shop/x?topic=ping&token={token}"
+            assert (await client.post(url, content=b"{}")).status_code == 404
+
+
+ROTATING = """
+platform = "acme"
+[verify.asymmetric]
+header     = ["x-signature-1", "x-signature-2"]
+keys       = "https://static.keys.example"
+key_header = ["x-key1-path", "x-key2-path"]
+key_path   = '/keys/[a-z]+\\.pem'
+[webhook]
+topic  = "header.x-topic"
+tenant = "body.client"
+[answer]
+within  = 5.0
+retries = false
+[topics]
+ping = []
+"""
+
+
+class KeyHost:
+    """The platform's host of keys, and what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers = {
+            "/keys/old.pem": httpx.Response(200, text=public_pem(private_key(2, 2048))),
+            "/keys/new.pem": httpx.Response(200, text=public_pem()),
+            "/keys/moved.pem": httpx.Response(302, headers={"location": "https://evil.example"}),
+        }
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(str(request.url))
+        return self.answers.get(request.url.path, httpx.Response(404))
+
+
+def rotating_route() -> Route:
+    problems: list[Problem] = []
+    source = read_source(read(ROTATING, "acme.toml"), BUILT_IN, ENGINES, problems)
+    assert source is not None, problems
+    store = Store(
+        name="shop", source="acme", tenant="ours", secrets=(), tokens={}, verify="asymmetric", country=None,
+        url="", park=True, test_orders=False, horizon=1.0, settings={}, endpoints=(),
+    )  # fmt: skip
+    return Route(store, source)
+
+
+async def proven_by(host: KeyHost, headers: dict[str, str], *, body: bytes = BODY) -> str:
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(host.handle), follow_redirects=True
+    ) as client:
+        keys = KeySource(client, clock=lambda: 0.0)
+        request = webhook(headers, body=body)
+        return (await prove_sender(request, rotating_route(), keys)).scheme
+
+
+OLD_PATH, NEW_PATH = {"x-key1-path": "/keys/old.pem"}, {"x-key2-path": "/keys/new.pem"}
+SIGNED = {"x-signature-2": rsa_signature()}
+
+
+async def test_keys_are_fetched_from_the_host_of_the_file_and_any_of_them_proves() -> None:
+    host = KeyHost()
+
+    assert await proven_by(host, {**OLD_PATH, **NEW_PATH, **SIGNED}) == "asymmetric"
+    assert host.asked == [
+        "https://static.keys.example/keys/old.pem",
+        "https://static.keys.example/keys/new.pem",
+    ]
+
+
+async def test_a_key_that_cannot_be_fetched_is_no_proof_and_no_last_word() -> None:
+    host = KeyHost()
+    missing = {"x-key1-path": "/keys/gone.pem"}
+
+    assert await proven_by(host, {**missing, **NEW_PATH, **SIGNED}) == "asymmetric"
+    for headers in (missing, {**missing, **OLD_PATH}, {"x-key1-path": "/keys/moved.pem"}):
+        with pytest.raises(FetchFailed, match=r"keys/(gone|moved)\.pem were not fetched"):
+            await proven_by(host, {**headers, "x-key2-path": "/keys/gone.pem", **SIGNED})
+    assert {url.partition("/keys/")[0] for url in host.asked} == {"https://static.keys.example"}
+
+
+async def test_a_signature_that_no_key_made_is_refused_when_all_keys_are_there() -> None:
+    with pytest.raises(KeyUnknown):
+        await proven_by(KeyHost(), {**OLD_PATH, **SIGNED})
+    with pytest.raises(KeyUnknown):
+        await proven_by(KeyHost(), {**OLD_PATH, **NEW_PATH, **SIGNED}, body=b"{}")
+
+
+async def test_a_key_on_another_host_is_not_even_asked_for() -> None:
+    host = KeyHost()
+    for path in ("//evil.example/keys/new.pem", "/keys/../new.pem", "/keys/new.pem?x"):
+        with pytest.raises(SignatureMismatch, match="is not the path of a key"):
+            await proven_by(host, {"x-key1-path": path, **SIGNED})
+    assert host.asked == []
 
 
 async def test_one_login_serves_the_deliveries_of_an_account(

@@ -16,6 +16,7 @@ ROWS = [
     {"app", "cli", "demo", "docs", "dry", "entries", "explain", "pages", "send", "sandbox"},
     {
         "receive",
+        "handshake",
         "pipeline",
         "park",
         "deliver",
@@ -28,11 +29,12 @@ ROWS = [
     },
     {"hydrate", "forward", "flights", "limits", "journal", "jwks", "logins", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
-    {"types", "event", "errors", "fields", "kinds", "currency", "phones"},
+    {"types", "event", "errors", "fields", "kinds", "currency", "phones", "compact"},
 ]
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
     "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines", "phones",
+    "compact",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Side by side, and none of their business.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bridge.settings import read_settings
 from bridge.types import InboundRequest
 from bridge.verify import Proofs, verify
 from tests.conftest import ROOT
+from tests.signatures import JWT, private_pem, public_pem
 
 FIXTURES = ROOT / "tests" / "fixtures"
 BODY = str(FIXTURES / "shopify" / "order_paid" / "request.body")
@@ -298,6 +300,62 @@ def test_send_signs_as_the_platform_would(
     scheme = loaded.checked.sources["shopify"].verify["hmac"].engine.scheme
     request = InboundRequest("shop", "POST", first.headers, {}, body, ARRIVED)
     assert verify(request, scheme, Proofs(secrets=("s3cret",)), now=ARRIVED)
+
+
+ACME = """
+platform = "acme"
+{verify}
+[webhook]
+topic = "header.x-topic"
+[answer]
+within = 5.0
+retries = false
+[topics]
+paid = []
+"""
+
+
+def with_acme(folder: Path, verify: str) -> Path:
+    mappings = with_store(folder)
+    (mappings / "sources" / "acme.toml").write_text(ACME.format(verify=verify))
+    connections = mappings / "connections.toml"
+    connections.write_text(connections.read_text().replace('"shopify"', '"acme"'))
+    return mappings
+
+
+def test_send_puts_a_secret_into_the_path_where_the_platform_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings = with_acme(tmp_path, "[verify.shared_secret]\npath = true")
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(mappings))
+    monkeypatch.setenv("SHOP_SECRET", "s3cret")
+
+    sent = prepare(read_settings(), "shop", "paid", b"{}", {}, "https://bridge.example/")
+
+    assert sent.url == "https://bridge.example/webhooks/shop/s3cret"
+    assert "s3cret" not in repr(sent)
+
+
+def test_send_makes_the_token_that_the_platform_would_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(with_acme(tmp_path, "[verify.jwt]")))
+    monkeypatch.setenv("SHOP_SECRET", private_pem())
+
+    sent = prepare(read_settings(), "shop", "paid", b'{"data": 1}', {}, None)
+
+    request = InboundRequest("shop", "POST", sent.headers, {}, sent.body, ARRIVED)
+    verify(request, JWT, Proofs(secrets=(public_pem(),)), now=datetime.now(UTC))
+
+
+def test_send_says_what_only_the_platform_can_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(with_acme(tmp_path, "[verify.jwt]")))
+    monkeypatch.setenv("SHOP_SECRET", public_pem())
+
+    with pytest.raises(ConfigError, match="only the platform can sign"):
+        prepare(read_settings(), "shop", "paid", b"{}", {}, None)
 
 
 def test_send_to_a_store_that_is_not_there_names_those_that_are(

@@ -8,13 +8,22 @@ from typing import Any
 
 import pytest
 
+from bridge import engines
 from bridge.cli import app
 from bridge.destinations import ENDPOINTS
 from bridge.docs import rewrite
 from bridge.engines import ENGINES
 from bridge.event import Customer, Facts, Item, Order
 from bridge.load import Loaded
-from bridge.mapping import accounts, connections, destination, settings, source_file
+from bridge.mapping import (
+    accounts,
+    connections,
+    destination,
+    fetches,
+    handshakes,
+    settings,
+    source_file,
+)
 from bridge.mapping.accounts import EndpointNeeds
 from bridge.mapping.check import Files, World, check
 from bridge.mapping.functions import read_functions
@@ -55,6 +64,12 @@ def test_the_example_of_a_source_file_is_right() -> None:
 
     assert found.problems == ()
     assert list(found.sources) == ["acme"]
+
+
+def test_the_example_of_a_handshake_is_right() -> None:
+    text = only("toml source") + only("toml handshake")
+
+    assert check(Files({"sources/acme.toml": text}, {}, None), WORLD).problems == ()
 
 
 def test_the_example_of_a_destination_file_is_right() -> None:
@@ -123,7 +138,8 @@ def test_every_key_of_every_file_is_in_the_guide() -> None:
     text = GUIDE.read_text()
     known = {
         *(source_file._TOP + source_file._WEBHOOK + source_file._ANSWER),
-        *(source_file._HANDSHAKE + source_file._FETCH + settings._KEYS),
+        *(handshakes.KEYS + handshakes.SIGNED_KEYS + fetches.KEYS + settings._KEYS),
+        *engines.KEYS,
         *(destination._TOP + destination._PAYLOAD),
         *(connections._STORE + accounts._ENDPOINT),
     }

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bridge.errors import FetchFailed
-from bridge.jwks import KeySource
+from bridge.jwks import MOST_FLIGHTS, MOST_HELD, KeySource
 
 pytestmark = pytest.mark.anyio
 
@@ -216,6 +216,59 @@ async def test_without_keys_the_next_try_comes_after_five_seconds(platform, sour
     platform.now += 1
     assert (NEW,) == await source.keys(URL)
     assert 2 == len(platform.asked)
+
+
+async def test_an_answer_may_be_one_key_in_pem(platform, source):
+    pem = "\n-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+    platform.answer = lambda: httpx.Response(200, text=pem)
+
+    assert (pem,) == await source.keys(URL)
+
+
+def addresses(count: int, host: str = "static.keys.example") -> list[str]:
+    return [f"https://{host}/keys/{number}.pem" for number in range(count)]
+
+
+async def test_whoever_invents_addresses_pushes_out_no_key_and_fills_no_memory(platform, source):
+    await source.keys(URL)
+    await source.keys("https://static.keys.example/true.pem")
+    platform.answer = lambda: httpx.Response(404)
+    for url in addresses(200):
+        with pytest.raises(FetchFailed, match="status 404"):
+            await source.keys(url)
+
+    platform.answer = answers(platform)["status 500"]
+    assert (OLD,) == await source.keys("https://static.keys.example/true.pem")
+    assert (OLD,) == await source.keys(URL)
+    assert MOST_HELD + 1 == len(source._held)
+
+
+async def test_keys_give_way_to_newer_ones_when_nothing_else_can(platform, source):
+    for url in addresses(MOST_HELD + 1):
+        await source.keys(url)
+    asked = len(platform.asked)
+
+    await source.keys(addresses(2)[1])
+    assert asked == len(platform.asked)
+    await source.keys(addresses(1)[0])
+    assert asked + 1 == len(platform.asked)
+
+
+async def test_a_flood_of_addresses_is_no_flood_at_the_platform(platform, source):
+    await source.keys("https://static.keys.example/true.pem")
+    platform.gate.clear()
+    platform.now += 86_400
+    flights = [asyncio.create_task(source.keys(url)) for url in addresses(MOST_FLIGHTS)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(FetchFailed, match="too many fetches are out") as failed:
+        await source.keys("https://static.keys.example/another.pem")
+    assert (OLD,) == await source.keys("https://static.keys.example/true.pem")
+    elsewhere = asyncio.create_task(source.keys(URL))
+    platform.gate.set()
+
+    assert failed.value.transient is True
+    assert [(OLD,)] * (MOST_FLIGHTS + 1) == await asyncio.gather(*flights, elsewhere)
 
 
 async def test_an_answer_of_exactly_the_limit_is_read(platform, source):

@@ -18,6 +18,7 @@ from bridge.errors import (
     SignatureMissing,
     TenantMismatch,
     UnknownStore,
+    WrongMethod,
 )
 from bridge.journal.protocol import Filter, Journal
 from bridge.load import Loaded
@@ -25,6 +26,7 @@ from bridge.mapping.compile import Compiler
 from bridge.mapping.destination import EVENT_SPACES
 from bridge.mapping.library import BUILT_IN
 from bridge.mapping.lines import Place
+from bridge.mapping.source import AnswerPolicy
 from bridge.park import finish_due
 from bridge.pipeline import answer_by, process
 from bridge.plan import Route, plan
@@ -166,12 +168,15 @@ async def test_refuse_asks_the_store_to_repeat_and_takes_its_repeat(
 
 
 async def test_at_the_deadline_the_store_is_answered_and_the_flight_goes_on(
-    journal: Journal, outside: Outside, loaded: Loaded
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bridge.pipeline._PARK_FIRST", 0.0)
     house = House(journal, outside, loaded, within=0.3)
     outside.gate = asyncio.Event()
+    started = time.monotonic()
 
     told = await house.post(webhook())
+    assert time.monotonic() - started > 0.1
     assert (told.status_code, told.status) == (200, "parked")
     assert await states(journal, told.entry) == {ORDER: "flying"}
 
@@ -182,6 +187,89 @@ async def test_at_the_deadline_the_store_is_answered_and_the_flight_goes_on(
     assert await states(journal, told.entry) == {ORDER: "delivered"}
     assert again.status == "duplicate"
     assert len(outside.sent) == 1
+
+
+@pytest.mark.parametrize("within", [1.0, 1.25, 1.9])
+async def test_a_platform_that_hardly_waits_is_answered_once_its_webhook_is_on_disk(
+    journal: Journal,
+    outside: Outside,
+    loaded: Loaded,
+    monkeypatch: pytest.MonkeyPatch,
+    within: float,
+) -> None:
+    outside.gate = asyncio.Event()
+    house = House(journal, outside, loaded, within=within)
+    synced, receive = [], journal.receive
+
+    async def watched(arrival: object, *, sync: bool) -> object:
+        synced.append(sync)
+        return await receive(arrival, sync=sync)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "receive", watched)
+    # The clock of the rooms stands still, so whoever waits for a deadline waits for ever.
+    house.rooms = replace(house.rooms, clock=lambda: 100.0)
+
+    told = await asyncio.wait_for(house.post(webhook()), 5.0)
+    again = await asyncio.wait_for(house.post(webhook()), 5.0)
+    assert [(one.status_code, one.status) for one in (told, again)] == [(200, "parked")] * 2
+    assert (synced, told.entry) == ([True, True], again.entry)
+
+    outside.gate.set()
+    await house.rooms.flights.drain(5.0)
+    assert await states(journal, told.entry) == {ORDER: "delivered"}
+    assert len(outside.sent) == 1
+
+
+async def test_a_platform_that_hardly_waits_and_wants_to_repeat_itself_is_waited_for(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    """Whoever is told 503 has to know that nothing was delivered."""
+    house = House(journal, outside, loaded, within=1.25, park=False)
+
+    assert (await house.post(webhook())).status == "delivered"
+
+
+async def test_what_is_known_at_once_is_told_at_once_however_short_the_time(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, within=1.25)
+
+    assert (await house.post(webhook(x_shopify_topic="orders/create"))).status == "ignored"
+    assert (await house.post(webhook(body=b"{"))).reason.startswith("body: ")
+
+
+async def test_a_platform_gets_the_one_answer_that_it_takes_for_a_success(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, park=False)
+    policy = AnswerPolicy(
+        5.0, retries=True, body='{"op": "success"}', media_type="application/json"
+    )
+    source = replace(house.route.source, answer=policy)
+    house.rooms = replace(house.rooms, routes={"shop": replace(house.route, source=source)})
+    outside.verdicts = [DOWN]
+
+    down = await house.post(webhook())
+    told = [await house.post(webhook()), await house.post(webhook(x_shopify_topic="orders/create"))]
+
+    assert (down.status_code, down.body) == (503, None)
+    assert [one.status for one in told] == ["duplicate", "ignored"]
+    assert {(one.status_code, one.body, one.media_type) for one in told} == {
+        (200, '{"op": "success"}', "application/json")
+    }
+
+
+async def test_a_request_of_another_method_is_no_webhook(
+    house: House, outside: Outside, journal: Journal
+) -> None:
+    """A person with the address of a store in the browser leaves nothing behind."""
+    with pytest.raises(WrongMethod, match="is sent with POST"):
+        await house.post(replace(webhook(), method="GET"))
+    source = replace(house.route.source, methods=("POST", "PUT"))
+    house.rooms = replace(house.rooms, routes={"shop": replace(house.route, source=source)})
+
+    assert await journal.entries(Filter()) == ()
+    assert (await house.post(replace(webhook(), method="PUT"))).status == "delivered"
 
 
 async def test_the_answer_leaves_time_for_the_way_back(loaded: Loaded) -> None:

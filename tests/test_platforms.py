@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from bridge.fixtures import Case, cases, different, goldens, plan_of, route
+from bridge.handshake import shake_hands
 from bridge.load import Loaded
-from bridge.pipeline import shake_hands
 from bridge.plan import Plan
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -61,7 +61,7 @@ def said_tenant(case: Case, source: Source) -> str | None:
     """What shop the fixture says it is from."""
     body = parsed(source, read_body(case.request))
     settings = case.overrides.get("settings", {})
-    return tenant_of(source, scope_of(source, case.request, body, settings))
+    return tenant_of(source.tenant, scope_of(source, case.request, body, settings))
 
 
 def proof(case: Case, scheme: Scheme, proofs: Proofs, body: bytes | None = None) -> Signed:

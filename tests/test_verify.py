@@ -195,7 +195,7 @@ CANNOT: dict[str, tuple[Scheme, Proofs, str]] = {
     "a header that is not given": (STANDARD, STANDARD_PROOFS, "'webhook-id' is signed and was not"),
     "no address": (ADDRESSED, SECRET, "address is signed and is not configured"),
     "only public keys": (JWS, Proofs(keys=({"kty": "RSA"},)), "only the platform can sign"),
-    "a broken private key": (JWS, Proofs(keys=({"d": "A"},)), "no readable RSA key"),
+    "a broken private key": (JWS, Proofs(keys=({"d": "A"},)), "no private key for RS256"),
     "no secret for tokens": (TOKEN, SECRET, "no secret to sign with"),
     "blanks around a secret in a header": (
         SharedSecretScheme(header="x-key"),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.verify import NotAContent, covers_body, parse_content, parse_timestamp
+from bridge.verify import (
+    NotAContent,
+    covers_body,
+    parse_content,
+    parse_timestamp,
+    signed_paths,
+)
 from bridge.verify.content import JsonPath, Whole
 
 
@@ -19,6 +25,8 @@ from bridge.verify.content import JsonPath, Whole
         ("{body.eventCreated}.{body.eventId}", False),
         ("{header.webhook-id}", False),
         ("{body.'odd name'.id}", False),
+        ("{query}", False),
+        ("{query.shop}{raw}", True),
     ],
 )
 def test_a_template_tells_whether_the_body_is_signed(text, covers):
@@ -27,6 +35,18 @@ def test_a_template_tells_whether_the_body_is_signed(text, covers):
 
 def test_a_name_with_other_characters_stands_in_quotes():
     assert (JsonPath(("odd name", "id")),) == parse_content("{body.'odd name'.id}")
+
+
+def test_the_single_values_that_are_signed_are_known_by_their_paths():
+    content = parse_content("{query}{raw | base64}.{header.x-id}.{query.at}.{body.a.b}.{body.c}")
+
+    assert signed_paths(content) == {
+        ("header", "x-id"),
+        ("query", "at"),
+        ("body", "a", "b"),
+        ("body", "c"),
+    }
+    assert signed_paths(None) == frozenset()
 
 
 def test_what_stands_between_the_holes_is_kept_with_its_blanks():

@@ -515,6 +515,62 @@ def test_a_scheme_that_would_promise_more_than_it_keeps_cannot_be_made(wrong, me
         HmacScheme(header="x-signature", **wrong)
 
 
+def test_a_signature_may_stand_in_any_of_several_headers():
+    scheme = HmacScheme(header="x-new", other_headers=("x-signature",))
+
+    for headers in ({"x-new": HEX}, {"x-signature": HEX}, {"x-new": "ab", "x-signature": HEX}):
+        verify(webhook(headers), scheme, SECRET, now=NOW)
+    with pytest.raises(SignatureMissing, match="'x-new' or 'x-signature' is missing"):
+        verify(webhook({"x-new": " ", "x-other": HEX}), scheme, SECRET, now=NOW)
+    with pytest.raises(SignatureMismatch, match="'x-signature' matches none of 1 secrets"):
+        verify(webhook({"x-signature": "0" * 64}), scheme, SECRET, now=NOW)
+
+
+def test_of_two_headers_one_that_is_no_signature_does_not_hide_the_other():
+    scheme = replace(LISTED, other_headers=("x-old",))
+    good = f"t=1700000000,v1={LISTED_SIGNATURE}"
+
+    for wrong in ("nonsense", f"v1={LISTED_SIGNATURE}", f"t=1,t=2,v1={LISTED_SIGNATURE}"):
+        request = webhook({"x-signature": wrong, "x-old": good})
+        verify(request, scheme, LISTED_PROOFS, now=at(1700000000))
+        with pytest.raises(SignatureMismatch, match="header 'x-signature'"):
+            verify(webhook({"x-signature": wrong}), scheme, LISTED_PROOFS, now=at(1700000000))
+
+
+def test_a_header_of_endless_signatures_is_not_worked_through():
+    several = ",".join(["t=1700000000", *["v1=ab"] * 15, f"v1={LISTED_SIGNATURE}"])
+    verify(signed_as(several), LISTED, LISTED_PROOFS, now=at(1700000000))
+
+    with pytest.raises(SignatureMismatch, match="more than 16 signatures"):
+        verify(signed_as(f"{several},v1=ab"), LISTED, LISTED_PROOFS, now=at(1700000000))
+
+
+def test_a_query_is_signed_as_it_arrived_or_by_its_decoded_values():
+    """Made with openssl over ``shop=a%20b&at=1700000000`` and ``a b.1700000000``."""
+    raw = webhook(
+        {"x-signature": "47bbaa38f3d72b345915e005de89f7d99500ccf1a9caa6526b39929180849d97"},
+        query={"shop": "a b"},
+        raw_query="shop=a%20b&at=1700000000",
+    )
+    decoded = webhook(
+        {"x-signature": "6447ec2c55e36b2389eb87590c2d34112812d018afb37d389d37354dd40d6d9b"},
+        query={"shop": "a b", "at": "1700000000"},
+    )
+    over_values = replace(
+        PLAIN,
+        content=parse_content("{query.shop}.{query.at}"),
+        timestamp=parse_timestamp("query.at"),
+        tolerance=300.0,
+    )
+
+    verify(raw, replace(PLAIN, content=parse_content("{query}")), SECRET, now=NOW)
+    verify(decoded, over_values, SECRET, now=at(1700000300))
+    with pytest.raises(SignatureMismatch, match="the timestamp in 'at' is 301 s in the past"):
+        verify(decoded, over_values, SECRET, now=at(1700000301))
+    with pytest.raises(SignatureMismatch, match="query parameter 'at' is signed and was not sent"):
+        verify(replace(decoded, query={"shop": "a b"}), over_values, SECRET, now=NOW)
+
+
 @pytest.mark.parametrize("wrong", [{"item": ""}, {"field": ""}, {"name": ""}, {"item": "="}])
 def test_a_list_wants_its_separators(wrong):
     with pytest.raises(ValueError, match="a list wants"):

@@ -58,8 +58,8 @@ def test_an_algorithm_is_accepted_only_when_it_is_named(one_key, name, digest):
         verify(request, JWS, one_key, now=NOW)
 
 
-@pytest.mark.parametrize("names", [(), ("none",), ("HS256",), ("RS256", "ES256")], ids=repr)
-def test_algorithms_that_are_not_rsa_cannot_be_named(names):
+@pytest.mark.parametrize("names", [(), ("none",), ("HS256",), ("RS256", "EdDSA")], ids=repr)
+def test_other_algorithms_cannot_be_named(names):
     with pytest.raises(ValueError, match="algorithms are RS256, RS384, RS512"):
         JwsDetachedScheme(header="x-jws", algorithms=names)
 

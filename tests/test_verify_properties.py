@@ -28,26 +28,32 @@ from bridge.verify import (
     sign,
     verify,
 )
-from bridge.verify.content import Header, JsonPath, SigField, Whole
+from bridge.verify.content import Header, JsonPath, QueryValue, SigField, Whole
 from tests.signatures import (
     ADDRESSED,
+    ED25519,
     GOOD_HEAD,
     JWS,
+    JWT,
     LISTED,
     NOW,
     PLAIN,
+    RSA,
     STAMPED,
     STANDARD,
     base64url,
+    edwards_key,
     handmade,
     jwk,
     private_jwk,
+    private_pem,
+    public_pem,
     webhook,
 )
 
 PROOFS = Proofs(
     secrets=("s3cret:x", "00ff10a0b1c2d3e4"),
-    keys=(private_jwk(),),
+    keys=(private_jwk(), public_pem(edwards_key(1))),
     url="https://bridge.example/webhooks/shop",
     token_secrets=("t0ken", "older"),
 )
@@ -92,11 +98,19 @@ CASES = {
         body=b'{"at": %d, "id": "x"}' % (NOW.timestamp() * 1000),
         covers_body=False,
     ),
+    "one of two headers": Case(replace(PLAIN, other_headers=("x-other",)), capitals_count=False),
+    "rsa": Case(RSA),
+    "rsa over the base64 of the body": Case(replace(RSA, content=parse_content("{raw | base64}"))),
+    "ed25519": Case(ED25519, {"webhook-id": "msg_1"}, secret=private_pem(edwards_key(1))),
     "jws": Case(JWS),
     "header": Case(SharedSecretScheme(header="x-key"), covers_body=False),
     "query": Case(SharedSecretScheme(query="key"), covers_body=False),
     "bearer": Case(SharedSecretScheme(bearer=True), covers_body=False, capitals_count=False),
     "basic": Case(SharedSecretScheme(basic=True), covers_body=False, capitals_count=False),
+    "perhaps a bearer": Case(
+        SharedSecretScheme(bearer=True, bare=True), covers_body=False, capitals_count=False
+    ),
+    "path": Case(SharedSecretScheme(path=True), secret="s3cret-._~", covers_body=False),
     "token": Case(UrlTokenScheme(), covers_body=False),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -131,9 +145,15 @@ json_values = st.recursive(
 )
 
 
-def ends(case: Case, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> bool:
+def ends(
+    case: Case,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    body: bytes,
+    segment: str = "",
+) -> bool:
     """Verify; True for proof, False for a refusal, and everything else comes through."""
-    request = webhook(headers, body=body, query=query)
+    request = webhook(headers, body=body, query=query, segment=segment)
     try:
         verified = verify(request, case.scheme, case.proofs, now=NOW)
     except RequestError:
@@ -147,9 +167,11 @@ def place(case: Case) -> tuple[str, str]:
     scheme = case.scheme
     if isinstance(scheme, UrlTokenScheme):
         return "query", scheme.query
+    if isinstance(scheme, SharedSecretScheme) and scheme.path:
+        return "segment", ""
     if isinstance(scheme, SharedSecretScheme) and scheme.query:
         return "query", scheme.query
-    return "headers", scheme.header or "authorization"
+    return "headers", getattr(scheme, "header", None) or "authorization"
 
 
 @every_case
@@ -159,8 +181,9 @@ def test_any_signature_over_any_body_is_refused_and_nothing_breaks(case, value, 
     where, name = place(case)
     sent = {**dict.fromkeys(("x-ts", "webhook-id", "webhook-timestamp"), other), name: value}
     headers, query = (sent, {}) if where == "headers" else ({}, sent)
+    segment = value if where == "segment" else ""
 
-    assert ends(case, headers, query, body) is False
+    assert ends(case, headers, query, body, segment) is False
 
 
 @every_case
@@ -170,7 +193,8 @@ def test_what_the_platform_signs_is_accepted(case, body):
     body = body if case.body is None else case.body
     signed = sign(body, case.scheme, case.proofs, headers=case.headers, now=NOW, store="shop")
 
-    assert ends(case, {**case.headers, **signed.headers}, signed.query, body) is True
+    headers = {**case.headers, **signed.headers}
+    assert ends(case, headers, signed.query, body, signed.segment) is True
 
 
 @signing_case
@@ -192,15 +216,17 @@ def test_one_bit_of_the_signature_makes_it_another(case, body, data):
     body = body if case.body is None else case.body
     signed = sign(body, case.scheme, case.proofs, headers=case.headers, now=NOW, store="shop")
     where, name = place(case)
-    value = getattr(signed, where)[name]
+    value = signed.segment if where == "segment" else getattr(signed, where)[name]
     at = data.draw(st.integers(0, len(value) - 1))
     flipped = chr(ord(value[at]) ^ (1 << data.draw(st.integers(0, 7))))
     other = value[:at] + flipped + value[at + 1 :]
     assume(case.capitals_count or other.lower() != value.lower())
     sent = {"headers": {**case.headers, **signed.headers}, "query": dict(signed.query)}
-    sent[where][name] = other
+    segment = other if where == "segment" else ""
+    if where != "segment":
+        sent[where][name] = other
 
-    assert ends(case, sent["headers"], sent["query"], body) is False
+    assert ends(case, sent["headers"], sent["query"], body, segment) is False
 
 
 @given(secret=st.text(min_size=1), other=st.text(), body=bodies)
@@ -259,8 +285,54 @@ def test_no_malformed_key_accepts_or_breaks_anything(key: dict[str, Any]):
     verify(request, JWS, Proofs(keys=(key, jwk())), now=NOW)
 
 
+TOKEN = Case(JWT, secret="no key")
+claims = st.dictionaries(st.sampled_from(["exp", "iat", "nbf", "aud", "data"]), json_values)
+
+
+@given(body=bodies | st.lists(bodies, min_size=3, max_size=3).map(
+    lambda parts: b".".join(base64url(part).encode() for part in parts)
+))  # fmt: skip
+@settings(deadline=None)
+def test_any_body_that_is_no_token_of_the_platform_is_refused(body):
+    assert ends(TOKEN, {}, {}, body) is False
+
+
+@given(claims=claims)
+@settings(deadline=None)
+def test_any_claims_that_the_platform_signs_end_in_proof_or_a_refusal(claims):
+    signed = sign(json.dumps(claims).encode(), JWT, TOKEN.proofs, headers={}, now=NOW)
+
+    assert ends(TOKEN, {}, {}, signed.body or b"") or {"exp", "iat", "nbf"} & set(claims)
+
+
+@given(data=st.data())
+@settings(deadline=None)
+def test_one_bit_of_a_token_makes_it_another(data):
+    signed = sign(b'{"data": "x"}', JWT, TOKEN.proofs, headers={}, now=NOW)
+    body = signed.body or b""
+    assert ends(TOKEN, {}, {}, body) is True
+    at = data.draw(st.integers(0, len(body) - 1))
+    flipped = bytes([body[at] ^ (1 << data.draw(st.integers(0, 7)))])
+
+    assert ends(TOKEN, {}, {}, body[:at] + flipped + body[at + 1 :]) is False
+
+
+@given(key=st.text() | st.sampled_from(["-----BEGIN PUBLIC KEY-----", "whpk_", "\\n"]).flatmap(
+    lambda mark: st.text().map(lambda text: f"{mark}{text}-----END PUBLIC KEY-----")
+))  # fmt: skip
+@settings(deadline=None)
+def test_no_text_that_is_no_key_accepts_or_breaks_anything(key):
+    for scheme, made in ((RSA, sign(b"", RSA, TOKEN.proofs, headers={}, now=NOW)),
+                         (JWT, sign(b"{}", JWT, TOKEN.proofs, headers={}, now=NOW))):  # fmt: skip
+        request = webhook(made.headers, body=made.body or b"")
+        with pytest.raises(SignatureMismatch):
+            verify(request, scheme, Proofs(secrets=(key,)), now=NOW)
+
+
 pieces = st.lists(
-    st.sampled_from([*"{}.|'", "raw", "base64", "url", "header", "body", "signature", "x", " "])
+    st.sampled_from(
+        [*"{}.|'", "raw", "base64", "url", "query", "header", "body", "signature", "x", " "]
+    )
 ).map("".join)
 
 
@@ -281,7 +353,10 @@ def test_any_template_is_read_or_refused_at_a_place_in_it(text):
 
 names = st.from_regex(r"[a-z0-9_-]+", fullmatch=True)
 holes = st.one_of(
-    st.sampled_from([("raw", Whole.RAW), ("raw | base64", Whole.RAW_BASE64)]),
+    st.sampled_from(
+        [("raw", Whole.RAW), ("raw | base64", Whole.RAW_BASE64), ("query", Whole.QUERY)]
+    ),
+    names.map(lambda name: (f"query.{name}", QueryValue(name))),
     names.map(lambda name: (f"header.{name}", Header(name))),
     names.map(lambda name: (f"signature.{name}", SigField(name))),
     st.lists(names, min_size=1).map(lambda path: (f"body.{'.'.join(path)}", JsonPath(tuple(path)))),

@@ -9,6 +9,7 @@ from bridge.types import VerifiedRequest
 from bridge.verify import (
     Proofs,
     SharedSecretScheme,
+    sign,
     verify,
 )
 from tests.signatures import (
@@ -31,6 +32,17 @@ PLACES = {
         webhook({"x-auth": "bearer s3cret"}),
     ),
     "basic": (SharedSecretScheme(basic=True), "user:pa:ss", webhook({"authorization": BASIC})),
+    "the path": (SharedSecretScheme(path=True), "s3cret", webhook(segment="s3cret")),
+    "perhaps a bearer, with the word": (
+        SharedSecretScheme(bearer=True, bare=True),
+        "s3cret",
+        webhook({"authorization": "Bearer s3cret"}),
+    ),
+    "perhaps a bearer, without it": (
+        SharedSecretScheme(bearer=True, bare=True),
+        "s3cret",
+        webhook({"authorization": "s3cret"}),
+    ),
     # UTF-8 on the wire, which the server reads as Latin-1
     "a header, beyond ASCII": (
         SharedSecretScheme(header="x-key"),
@@ -86,8 +98,25 @@ def test_an_authorization_of_another_form_is_refused(scheme, nonsense):
         {"header": "x-key", "query": "key"},
         {"query": "key", "bearer": True},
         {"bearer": True, "basic": True},
+        {"path": True, "query": "key"},
+        {"path": True, "basic": True},
+        {"path": True, "query": "key", "header": "x-key"},
     ],
 )
 def test_a_shared_secret_stands_in_one_place(wrong):
     with pytest.raises(ValueError, match="stands in one place"):
         SharedSecretScheme(**wrong)
+
+
+def test_only_a_bearer_s_word_may_be_missing():
+    with pytest.raises(ValueError, match="only a bearer's word"):
+        SharedSecretScheme(basic=True, bare=True)
+
+
+def test_a_secret_in_the_path_is_sent_as_it_is():
+    scheme = SharedSecretScheme(path=True)
+
+    assert sign(b"", scheme, Proofs(secrets=("s3cret",)), headers={}, now=NOW).segment == "s3cret"
+    for secret in ("a/b", "a b", "a%2F", "voilà"):
+        with pytest.raises(ValueError, match="letters, digits and"):
+            sign(b"", scheme, Proofs(secrets=(secret,)), headers={}, now=NOW)

@@ -1,4 +1,4 @@
-"""Read the body of a webhook: JSON with exact numbers, or a form as texts."""
+"""Read the body of a webhook: JSON with exact numbers, a form as texts, or a token's claims."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
+from bridge import compact
 from bridge.errors import BodyUnreadable
 from bridge.kinds import Refused
 from bridge.mapping.expression import Every, Indexed, Named, Path
@@ -16,9 +17,13 @@ from bridge.types import InboundRequest, Problem
 _FORM = "application/x-www-form-urlencoded"
 
 
-def read_body(request: InboundRequest) -> Any:
+def read_body(request: InboundRequest, *, token: bool = False) -> Any:
     """
     Read a body: JSON with exact numbers, or a form as texts, by its content type.
+
+    Args:
+        token: The body is a signed token, whose claims are read whatever the content type.
+            Verification asks for one; here its claims may also stand alone, as people write them.
 
     Raises:
         BodyUnreadable: It is neither; with the place where reading stopped.
@@ -26,7 +31,10 @@ def read_body(request: InboundRequest) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         text = request.body.decode("utf-8-sig")  # RFC 8259 lets a reader ignore the mark
-        if kind == _FORM:
+        if token:
+            found = compact.parts(text)
+            text = (compact.decode(found[1]) or b"").decode() if found else text
+        elif kind == _FORM:
             return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:

@@ -51,7 +51,7 @@ class Store:
     country: str | None  #: where its customers' phone numbers are from
     secrets: tuple[str, ...]  #: environment variables
     tokens: Mapping[str, str]  #: name -> environment variable
-    verify: str  #: engine
+    verify: str  #: which `[verify.NAME]` of the source
     url: str
     park: bool
     test_orders: bool
@@ -129,15 +129,24 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
     endpoints = _endpoints(name, table, reading)
     if source is None:
         return None
-    engine = _engine(table, source, problems)
+    verify = _verify(table, source, problems)
+    engine = source.verify[verify].engine if verify in source.verify else None
     tokens = read_variables(
         table, "tokens", source.secrets, f"source '{source.platform}'", problems
     )
-    if not several(table.entries.get("secrets")) and engine not in ("jws_detached", "url_token"):
+    if not several(table.entries.get("secrets")) and (engine is None or engine.needs_secrets):
         wrong(table, "secrets", "wanted names of environment variables; without a secret nothing "
               "is accepted", problems)  # fmt: skip
-    if engine in source.verify and source.verify[engine].engine.signs_url and not url:
+    if engine is not None and engine.signs_url and not url:
         wrong(table, "url", "wanted the address that the platform calls: it is signed", problems)
+    if source.tells_url and not url:
+        wrong(table, "url", "wanted the address that the platform calls: it is told", problems)
+    if engine is not None and engine.unproven:
+        message = (
+            f"nothing proves who sends the webhooks of '{name}', so only what is fetched is "
+            f"believed: {engine.unproven}"
+        )
+        reading.warnings.append(table.places.get("verify", table.place).problem(message))
     if tenant is None and source.tenant is not None:
         message = f"wanted what the shop calls itself in {source.tenant.text}"
         wrong(table, "tenant", message, problems)
@@ -154,7 +163,7 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
         country=country,
         secrets=secrets,
         tokens=tokens,
-        verify=engine,
+        verify=verify,
         url=url,
         park=_park(table, source, reading),
         test_orders=test_orders,
@@ -181,14 +190,14 @@ def _country(table: Table, problems: list[Problem]) -> str | None:
     return country
 
 
-def _engine(table: Table, source: Source, problems: list[Problem]) -> str:
-    engine = text(table, "verify", problems)
+def _verify(table: Table, source: Source, problems: list[Problem]) -> str:
+    name = text(table, "verify", problems)
     known = list(source.verify)
-    if engine is None:
+    if name is None:
         return known[0] if known else ""
-    if engine not in known:
+    if name not in known:
         wrong(table, "verify", f"the source offers {', '.join(known)}", problems)
-    return engine
+    return name
 
 
 def _park(table: Table, source: Source, reading: _Reading) -> bool:

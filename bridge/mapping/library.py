@@ -11,6 +11,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from hmac import digest as keyed_hash
 from html import unescape
 from typing import Any
 
@@ -103,6 +104,24 @@ def base64(value: bytes | str) -> str:
     """Encode bytes, or text as UTF-8, in standard base64."""
     try:
         return b64encode(value.encode() if isinstance(value, str) else value).decode("ascii")
+    except UnicodeEncodeError:
+        raise Refused("found text with half a surrogate pair, wanted Unicode") from None
+
+
+@function(
+    Example(
+        "what do ya want for nothing?",  # RFC 4231, section 4.3
+        ("Jefe",),
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    ),
+    Example("x", ("",), refused="wanted a key"),
+)
+def hmac_sha256(value: str, key: str) -> str:
+    """Make the HMAC-SHA256 of text in small hexadecimal, which proves that one has the key."""
+    if not key:
+        raise Refused("found an empty key, wanted a key")
+    try:
+        return keyed_hash(key.encode("utf-8", "surrogateescape"), value.encode(), "sha256").hex()
     except UnicodeEncodeError:
         raise Refused("found text with half a surrogate pair, wanted Unicode") from None
 

@@ -115,9 +115,9 @@ def body_key(topic: str, body: bytes) -> tuple[str, ...]:
     return (topic, hashlib.sha256(body).hexdigest())
 
 
-def tenant_of(source: Source, scope: Scope) -> str | None:
-    """What shop the webhook says it is from."""
-    return _text(evaluate(source.tenant, scope, "tenant", [])) if source.tenant else None
+def tenant_of(says: Compiled | None, scope: Scope) -> str | None:
+    """What shop a webhook says it is from, where the file has it say so."""
+    return _text(evaluate(says, scope, "tenant", [])) if says else None
 
 
 def map_event(

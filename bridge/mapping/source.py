@@ -23,11 +23,17 @@ EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How a signature is checked, as the verifying room reads it from a table."""
+    """How a sender is proven, as the verifying room reads it from a table."""
 
     scheme: Any
     covers_body: bool  #: else only what is fetched may be believed
     signs_url: bool = False  #: a store must say its public address
+    signs: frozenset[tuple[str, ...]] = frozenset()  #: single values that are signed, by path
+    needs_secrets: bool = True  #: a store must name some
+    needs_token: bool = False  #: the bridge must be able to make tokens
+    in_path: bool = False  #: the secret stands behind the store in the address
+    body_is_token: bool = False  #: what the platform says are the claims in it
+    unproven: str = ""  #: why nothing is proven at all
 
 
 #: Reads the table of one engine: the engine, or what is wrong as (key, message).
@@ -36,10 +42,19 @@ EngineReader = Callable[[Mapping[str, Any]], Engine | Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One `[verify.ENGINE]`."""
+    """One `[verify.NAME]`."""
 
     engine: Engine
     keys: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature that a handshake must carry."""
+
+    schemes: tuple[Any, ...]  #: any of them, by what was signed
+    secret: Compiled | None  #: its key; None: the store's own secrets
+    optional: bool  #: checked only where there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,10 @@ class Handshake:
 
     when: tuple[Compiled, ...]
     answer: Text
+    json: Run | None  #: instead of the text
     method: str
+    signed: tuple[Signed, ...]  #: all of them; none: anyone may ask, and is told what he sent
+    tenant: Compiled | None  #: must be the store's
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +93,7 @@ class AnswerPolicy:
     retries: bool = False
     retry_window: float = 0.0  #: seconds over which it repeats
     body: str | None = None  #: literal body of a success
+    media_type: str = "text/plain"  #: of that body
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +110,7 @@ class Source:
     tenant: Compiled | None
     occurred_at: Compiled | None
     parse: tuple[Path, ...]
+    methods: tuple[str, ...]  #: of requests that are webhooks
     answer: AnswerPolicy
     fetches: tuple[Fetch, ...]
     topics: Mapping[str, tuple[str, ...]]
@@ -106,6 +126,16 @@ class Source:
     def headers(self) -> frozenset[str]:
         """The headers that the file reads; the journal keeps no others."""
         return self._names("header") | {"content-type"}
+
+    @property
+    def queries(self) -> frozenset[str]:
+        """The query parameters that the file reads; a secret in the query is none of them."""
+        return self._names("query")
+
+    @property
+    def tells_url(self) -> bool:
+        """Whether a handshake tells the store's public address."""
+        return any(path.root == "url" for path, _ in self.reads)
 
     @property
     def secrets(self) -> frozenset[str]:

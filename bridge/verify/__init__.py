@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from bridge import tokens
 from bridge.types import InboundRequest, VerifiedRequest
-from bridge.verify import hmac, jws_detached, shared_secret, url_token
+from bridge.verify import asymmetric, hmac, jws_detached, jwt, shared_secret, url_token
+from bridge.verify.asymmetric import AsymmetricScheme
+from bridge.verify.carried import ListForm
 from bridge.verify.content import (
     Content,
     NotAContent,
@@ -23,19 +24,29 @@ from bridge.verify.content import (
     covers_body,
     parse_content,
     parse_timestamp,
+    signed_paths,
 )
-from bridge.verify.hmac import HmacScheme, ListForm
-from bridge.verify.jws_detached import JwsDetachedScheme, KeyUnknown
+from bridge.verify.hmac import HmacScheme
+from bridge.verify.jose import ALGORITHMS, KeyUnknown
+from bridge.verify.jws_detached import JwsDetachedScheme
+from bridge.verify.jwt import JwtScheme
+from bridge.verify.keys import Key
+from bridge.verify.nothing import NothingScheme
 from bridge.verify.shared_secret import SharedSecretScheme
 from bridge.verify.url_token import UrlTokenScheme
 
 __all__ = [
+    "ALGORITHMS",
+    "AsymmetricScheme",
     "Content",
     "HmacScheme",
     "JwsDetachedScheme",
+    "JwtScheme",
+    "Key",
     "KeyUnknown",
     "ListForm",
     "NotAContent",
+    "NothingScheme",
     "Proofs",
     "Scheme",
     "SharedSecretScheme",
@@ -43,22 +54,33 @@ __all__ = [
     "TimestampSource",
     "UrlTokenScheme",
     "covers_body",
+    "key_addresses",
     "parse_content",
     "parse_timestamp",
     "restore",
     "sign",
+    "signed_paths",
     "verify",
 ]
 
-Scheme = HmacScheme | SharedSecretScheme | JwsDetachedScheme | UrlTokenScheme
+Scheme = (
+    HmacScheme
+    | AsymmetricScheme
+    | JwsDetachedScheme
+    | JwtScheme
+    | SharedSecretScheme
+    | UrlTokenScheme
+    | NothingScheme
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
     """What a store's configuration gives verification; its repr shows nothing."""
 
-    secrets: tuple[str, ...] = field(default=(), repr=False)  #: every one is accepted
-    keys: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)  #: JWKs of the platform
+    #: Every one is accepted: shared secrets, or a platform's public keys in PEM.
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    keys: tuple[Key, ...] = field(default=(), repr=False)  #: what was fetched of the platform
     url: str = field(default="", repr=False)  #: the store's public address, as configured
     token_secrets: tuple[str, ...] = field(default=(), repr=False)  #: of `bridge.tokens`
 
@@ -69,6 +91,8 @@ class Signed:
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    segment: str = field(default="", repr=False)  #: behind the store's name in the address
+    body: bytes | None = field(default=None, repr=False)  #: instead of what was to be signed
 
 
 def verify(
@@ -94,11 +118,34 @@ def verify(
             hmac.check(request, scheme, proofs.secrets, url=proofs.url, now=now)
         case SharedSecretScheme():
             shared_secret.check(request, scheme, proofs.secrets)
+        case AsymmetricScheme():
+            keys = (*proofs.secrets, *proofs.keys)
+            asymmetric.check(request, scheme, keys, url=proofs.url, now=now)
         case JwsDetachedScheme():
             jws_detached.check(request, scheme, proofs.keys)
+        case JwtScheme():
+            jwt.check(request, scheme, (*proofs.secrets, *proofs.keys), now=now)
         case UrlTokenScheme():
             url_token.check(request, scheme, proofs.token_secrets)
+        case NothingScheme():
+            pass  # what it says is not believed: the file may only read what is fetched
     return VerifiedRequest(request, scheme.engine)
+
+
+def key_addresses(request: InboundRequest, scheme: Scheme, keys: str) -> tuple[str, ...]:
+    """
+    Say where the public keys are that may have signed *request*.
+
+    Args:
+        keys: The address in the mapping file: of the keys, or of the host that has them.
+
+    Raises:
+        SignatureMissing: The webhook should name a key, and names none.
+        SignatureMismatch: It names one where the platform has none.
+    """
+    if not isinstance(scheme, AsymmetricScheme):
+        return (keys,)
+    return tuple(keys.rstrip("/") + path for path in asymmetric.key_paths(request, scheme))
 
 
 def restore(request: InboundRequest, scheme: str) -> VerifiedRequest:
@@ -122,7 +169,7 @@ def sign(
     Args:
         body: What will be sent.
         scheme: How the platform signs.
-        proofs: The store's secrets; a private JWK among the keys for a JWS.
+        proofs: The store's secrets; for public keys, a private one among secrets or keys.
         headers: The other headers that will be sent, names in lower case.  A timestamp that is
             not among them is added.
         now: The moment of signing.
@@ -140,10 +187,19 @@ def sign(
             secret = _first(proofs.secrets)
             address = url or proofs.url
             return Signed(hmac.sign(body, scheme, secret, headers=headers, url=address, now=now))
+        case AsymmetricScheme():
+            keys, address = (*proofs.secrets, *proofs.keys), url or proofs.url
+            made = asymmetric.sign(body, scheme, keys, headers=headers, url=address, now=now)
+            return Signed(made)
         case SharedSecretScheme():
             return Signed(*shared_secret.sign(scheme, _first(proofs.secrets)))
         case JwsDetachedScheme():
             return Signed(jws_detached.sign(body, scheme, proofs.keys))
+        case JwtScheme():
+            keys = (*proofs.secrets, *proofs.keys)
+            return Signed(body=jwt.sign(body, scheme, keys, now=now))
+        case NothingScheme():
+            return Signed()
         case UrlTokenScheme():
             if not store:
                 raise ValueError("a token is made for one store, and no store is given")

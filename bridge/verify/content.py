@@ -1,11 +1,12 @@
 """
 What a signature is made over, written as a template in a mapping file.
 
-    {raw}  {raw | base64}  {url}  {header.NAME}  {signature.NAME}  {body.NAME.NAME}
+    {raw}  {raw | base64}  {url}  {query}  {header.NAME}  {signature.NAME}  {query.NAME}  {body.NAME.NAME}
 
-A hole stands between braces, everything else is literal text.  `signature` is a field of the
-signature header itself, `body` a text, number or boolean in a JSON body.  A timestamp is found
-by the same words without braces: ``header.x-timestamp``, ``body.sent | ms``.
+A hole stands between braces, everything else is literal text.  `query` is the query string as it
+arrived and ``query.NAME`` a decoded value in it, `signature` is a field of the signature header
+itself, `body` a text, number or boolean in a JSON body.  A timestamp is found by the same words
+without braces: ``header.x-timestamp``, ``body.sent | ms``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Whole(Enum):
     RAW = "raw"  #: the body as it arrived
     RAW_BASE64 = "raw | base64"  #: the base64 text of the body
     URL = "url"  #: the store's configured address, never the request's
+    QUERY = "query"  #: the query string as it arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,21 @@ class SigField:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryValue:
+    """A value in the query string, decoded."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class JsonPath:
     """A text, a number as it is written there, or a boolean in a JSON body."""
 
     names: tuple[str, ...]
 
 
-Part = bytes | Whole | Header | SigField | JsonPath
+Named = Header | SigField | QueryValue | JsonPath
+Part = bytes | Whole | Named
 Content = tuple[Part, ...]
 
 
@@ -56,7 +66,7 @@ Content = tuple[Part, ...]
 class TimestampSource:
     """Where the moment of signing is written: a whole number since 1970 in *unit*."""
 
-    part: Header | SigField | JsonPath
+    part: Named
     unit: Literal["s", "ms"] = "s"
 
 
@@ -68,6 +78,8 @@ class Given:
     headers: Mapping[str, str] = field(repr=False)
     fields: Sequence[tuple[str, str]] = field(default=(), repr=False)  #: of the signature header
     url: str = field(default="", repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    raw_query: str = field(default="", repr=False)
 
 
 class NotAContent(ValueError):
@@ -79,10 +91,13 @@ class NotAContent(ValueError):
 
 
 _TEXT_OR_HOLE = re.compile(r"([^{}]+)|\{([^{}]*)\}")
-_HOLE = re.compile(r"\s*(header|signature|body)((?:\.(?:[\w-]+|'[^']+'))+)\s*(?:\|\s*(\w+)\s*)?")
+_HOLE = re.compile(
+    r"\s*(header|signature|query|body)((?:\.(?:[\w-]+|'[^']+'))+)\s*(?:\|\s*(\w+)\s*)?"
+)
 _NAME = re.compile(r"\.(?:([\w-]+)|'([^']+)')")
 _WHOLES = {tuple(whole.value.split(" | ")): whole for whole in Whole}
-_WANTED = "raw, raw | base64, url, header.NAME, signature.NAME or body.NAME"
+_NAMES = "header.NAME, signature.NAME, query.NAME or body.NAME"
+_WANTED = f"raw, raw | base64, url, query, {_NAMES}"
 _UNITS: dict[str | None, Literal["s", "ms"]] = {None: "s", "s": "s", "ms": "ms"}
 
 
@@ -116,7 +131,7 @@ def parse_timestamp(text: str) -> TimestampSource:
     Raises:
         NotAContent: What was found, what was wanted, and the column.
     """
-    part, function = _named(text, 0, "header.NAME, signature.NAME or body.NAME")
+    part, function = _named(text, 0, _NAMES)
     if function not in _UNITS:
         raise NotAContent(f"a timestamp is in s or ms, not in {function!r}", 0)
     return TimestampSource(part, _UNITS[function])
@@ -125,6 +140,20 @@ def parse_timestamp(text: str) -> TimestampSource:
 def covers_body(content: Content | None) -> bool:
     """Tell whether the whole body is signed; without that, a webhook is only a hint."""
     return content is None or Whole.RAW in content or Whole.RAW_BASE64 in content
+
+
+def signed_paths(content: Content | None) -> frozenset[tuple[str, ...]]:
+    """Give the single values that are signed, as their paths in an expression."""
+    found: set[tuple[str, ...]] = set()
+    for part in content or ():
+        match part:
+            case Header(name):
+                found.add(("header", name))
+            case QueryValue(name):
+                found.add(("query", name))
+            case JsonPath(names):
+                found.add(("body", *names))
+    return frozenset(found)
 
 
 def render(content: Content | None, given: Given) -> bytes:
@@ -155,6 +184,12 @@ def take(part: Part, given: Given) -> bytes:
             if not given.url:
                 raise LookupError("the store's public address is signed and is not configured")
             return _encode(given.url, "utf-8", "the store's public address")
+        case Whole.QUERY:
+            return _encode(given.raw_query, "latin-1", "the query string")
+        case QueryValue(name):
+            if name not in given.query:
+                raise LookupError(f"query parameter {name!r} is signed and was not sent")
+            return _encode(given.query[name], "utf-8", f"query parameter {name!r}")
         case Header(name):
             if name not in given.headers:
                 raise LookupError(f"header {name!r} is signed and was not sent")
@@ -179,7 +214,7 @@ def _part(hole: str, column: int) -> Part:
     return part
 
 
-def _named(text: str, column: int, wanted: str) -> tuple[Header | SigField | JsonPath, str | None]:
+def _named(text: str, column: int, wanted: str) -> tuple[Named, str | None]:
     found = _HOLE.fullmatch(text)
     if not found:
         raise NotAContent(f"wanted {wanted}, found {text!r}", column)
@@ -191,6 +226,8 @@ def _named(text: str, column: int, wanted: str) -> tuple[Header | SigField | Jso
         raise NotAContent(f"{root} takes one name, found {len(names)} in {text!r}", column)
     if root == "signature":
         return SigField(names[0]), function
+    if root == "query":
+        return QueryValue(names[0]), function
     if names[0] != names[0].lower():
         raise NotAContent(f"header names are lower case, found {names[0]!r}", column)
     return Header(names[0]), function

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,12 +12,15 @@ from typing import ClassVar
 from bridge.errors import SignatureMismatch, SignatureMissing
 from bridge.types import InboundRequest
 
+#: What stands in an address as it is.  Source: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
+
 
 @dataclass(frozen=True, slots=True)
 class SharedSecretScheme:
     """
-    Where a platform puts the secret: bare in a header, behind ``Bearer`` or ``Basic`` in one,
-    or in the query of the address.
+    Where a platform puts the secret: bare in a header, behind ``Bearer`` or ``Basic`` in one, in
+    the query of the address, or behind the store's name in it.
     """
 
     engine: ClassVar[str] = "shared_secret"
@@ -25,11 +29,16 @@ class SharedSecretScheme:
     query: str | None = None
     bearer: bool = False
     basic: bool = False  #: the secret is ``user:password``
+    bare: bool = False  #: with bearer: the word may be missing
+    path: bool = False  #: ``/webhooks/STORE/SECRET``
 
     def __post_init__(self) -> None:
         in_header = bool(self.header or self.bearer or self.basic)
-        if in_header == bool(self.query) or (self.bearer and self.basic):
-            raise ValueError("a secret stands in one place: header, query, bearer or basic")
+        places = [in_header, bool(self.query), self.path]
+        if places.count(True) != 1 or (self.bearer and self.basic):
+            raise ValueError("a secret stands in one place: header, query, path, bearer or basic")
+        if self.bare and not self.bearer:
+            raise ValueError("only a bearer's word may be missing")
 
 
 def check(request: InboundRequest, scheme: SharedSecretScheme, secrets: Sequence[str]) -> None:
@@ -40,22 +49,16 @@ def check(request: InboundRequest, scheme: SharedSecretScheme, secrets: Sequence
         SignatureMissing: The header or the query parameter is absent or empty.
         SignatureMismatch: It is none of the secrets.
     """
-    name = _header(scheme)
-    place = f"query parameter {scheme.query!r}" if scheme.query else f"header {name!r}"
-    if scheme.query:
-        sent = request.query.get(scheme.query, "").encode("utf-8", "surrogatepass")
-    else:
-        # Servers read headers as Latin-1.  What is beyond was never on a wire, and only has to
-        # become something.
-        text = request.headers.get(name, "").strip(" \t")
-        sent = text.encode("latin-1", "backslashreplace")
+    place, sent = _sent(request, scheme)
     if not sent:
         raise SignatureMissing(f"{place} is missing or empty")
     word = _word(scheme)
     if word:
-        found, _, sent = sent.partition(b" ")
-        sent = sent.strip(b" \t")
-        if found.lower() != word.lower().encode() or not sent:
+        found, _, behind = sent.partition(b" ")
+        behind = behind.strip(b" \t")
+        if found.lower() == word.lower().encode() and behind:
+            sent = behind
+        elif not scheme.bare:
             raise SignatureMismatch(f"{place} is not '{word}' and something behind it")
     # All are tried, also after a match: the time taken does not tell which secret it was.
     usable = [expected for secret in secrets if (expected := _expected(secret, scheme))]
@@ -64,9 +67,10 @@ def check(request: InboundRequest, scheme: SharedSecretScheme, secrets: Sequence
         raise SignatureMismatch(f"{place} is none of the store's {len(usable)} secrets")
 
 
-def sign(scheme: SharedSecretScheme, secret: str) -> tuple[dict[str, str], dict[str, str]]:
+def sign(scheme: SharedSecretScheme, secret: str) -> tuple[dict[str, str], dict[str, str], str]:
     """
-    Give the headers and the query parameters that the platform would add.
+    Give the headers and query parameters that the platform would add, and what it would write
+    behind the store's name.
 
     Raises:
         ValueError: The secret cannot be sent like that.
@@ -75,12 +79,30 @@ def sign(scheme: SharedSecretScheme, secret: str) -> tuple[dict[str, str], dict[
     if not expected:
         raise ValueError("the secret is not UTF-8 and cannot be sent")
     if scheme.query:
-        return {}, {scheme.query: secret}
+        return {}, {scheme.query: secret}, ""
+    if scheme.path:
+        if not _SEGMENT.fullmatch(secret):
+            raise ValueError("a secret in the path is letters, digits and . _ ~ - alone")
+        return {}, {}, secret
     if expected.strip(b" \t\r\n") != expected:
         raise ValueError("the secret begins or ends with blanks, which no header keeps")
     word = _word(scheme)
     text = expected.decode("latin-1")
-    return {_header(scheme): f"{word} {text}" if word else text}, {}
+    return {_header(scheme): f"{word} {text}" if word else text}, {}, ""
+
+
+def _sent(request: InboundRequest, scheme: SharedSecretScheme) -> tuple[str, bytes]:
+    """Say where the secret stands, and what stands there."""
+    if scheme.path:
+        return "the address", request.segment.encode("utf-8", "surrogatepass")
+    if scheme.query:
+        sent = request.query.get(scheme.query, "").encode("utf-8", "surrogatepass")
+        return f"query parameter {scheme.query!r}", sent
+    # Servers read headers as Latin-1.  What is beyond was never on a wire, and only has to
+    # become something.
+    name = _header(scheme)
+    text = request.headers.get(name, "").strip(" \t")
+    return f"header {name!r}", text.encode("latin-1", "backslashreplace")
 
 
 def _header(scheme: SharedSecretScheme) -> str:

@@ -102,6 +102,13 @@ def test_the_address_arrives_as_it_was_called(proxy):
     assert (told["path"], told["query"]) == ("/webhooks/my_shop-2", "token=1.a%2Bb&token=%C3%A7&x=")
 
 
+def test_a_secret_behind_the_name_arrives_with_it(proxy):
+    with proxy.client() as client:
+        told = client.post("/webhooks/my-shop/s3cret.-_~").json()
+
+    assert told["path"] == "/webhooks/my-shop/s3cret.-_~"
+
+
 def test_headers_go_on_as_they_came(proxy):
     sent = [
         ("X-Shopify-Hmac-Sha256", "U2XaY54FQ6+zagnBJ7nhqdD+Jn6YmlQl1OXuvJewqkU="),
@@ -166,7 +173,7 @@ def test_headers_that_never_end_are_cut_off(proxy):
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/webhooks", "/webhooks/", "/webhooks/demo/", "/webhooks/demo/x", "/webhooks/a.b",
+    ["/", "/webhooks", "/webhooks/", "/webhooks/demo/", "/webhooks/demo/x/y", "/webhooks/a.b", "/webhooks/a.b/x",
      "/webhooks/%2e%2e/health", "/docs", "/health/", "/console"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -212,18 +219,21 @@ def test_what_is_over_the_rate_is_asked_to_come_again(echo, tmp_path):
 
 def test_no_token_of_an_address_is_ever_logged(echo, tmp_path):
     """Whether it was accepted, refused for its size, its path or its rate, or nobody answered."""
-    address = "/webhooks/demo?token=1.s3cretT0ken"
+    addresses = ("/webhooks/demo?token=1.s3cretT0ken", "/webhooks/demo/1.s3cretT0ken")
     with nginx(tmp_path / "one", echo) as one, one.client() as client:
-        client.post(address, content=b"{}")
-        client.post(address, content=b"x" * (LIMIT + 1))
-        client.get(address)
+        for address in addresses:
+            client.post(address, content=b"{}")
+            client.post(address, content=b"x" * (LIMIT + 1))
+            client.get(address)
         client.post("/nothing?token=1.s3cretT0ken")
+        client.post("/webhooks/demo/1.s3cretT0ken/x")
     with nginx(tmp_path / "two", free_port()) as two, two.client() as client:
-        client.post(address, content=b"{}")
+        for address in addresses:
+            client.post(address, content=b"{}")
     written = {path: path.read_text() for path in tmp_path.rglob("*.log")}
 
     statuses = re.findall(r'" (\d+) in=', "".join(written.values()))
-    assert sorted(statuses) == ["200", "404", "405", "413", "502"]
+    assert sorted(statuses) == sorted(2 * ["200", "404", "405", "413", "502"])
     assert [path for path, text in written.items() if "s3cretT0ken" in text] == []
 
 

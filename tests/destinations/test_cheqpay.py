@@ -269,7 +269,7 @@ credentials = { api_key = "KEY", merchant_id = "MERCHANT" }
         found = self.read(folder, *lines)
         assert found.checked.problems == ()
         values = {"SECRET": "x", "KEY": "s3cret", "MERCHANT": "m-7"}
-        return routes(found, values)["shop"].destinations["cheqpay.customer"][2]
+        return routes(found, values, ())["shop"].destinations["cheqpay.customer"][2]
 
     @pytest.mark.parametrize("prefix", ["", "/", "/pos", "/pos/v2/"])
     def test_host_and_prefix_are_said_and_the_headers_are_the_pages(self, tmp_path, prefix):

@@ -110,6 +110,106 @@ def test_stores_are_read_with_what_they_leave_out():
     )
 
 
+UNPROVEN = """
+platform = "acme"
+[settings]
+site = { required = true, about = "Host of the shop." }
+[verify.none]
+because = "Acme signs nothing."
+[verify.strict]
+engine   = "hmac"
+header   = ["x-new", "x-old"]
+[verify.loose]
+engine   = "hmac"
+header   = "x-old"
+content  = "{header.x-id}.{body.at}"
+[webhook]
+topic       = "body.topic"
+key         = ["body.id", "resource.order.changed"]
+occurred_at = "resource.order.changed"
+[answer]
+within  = 5
+retries = false
+[[fetch]]
+name = "order"
+url  = "https://{setting.site}/orders/{body.id}"
+[topics]
+paid = "order_paid"
+[order]
+id        = "resource.order.id"
+status    = "resource.order.status"
+currency  = "resource.order.currency"
+placed_at = "resource.order.created"
+total     = "resource.order.total"
+shipping  = 0
+[order.customer]
+email = "resource.order.email"
+"""
+STORE = """
+[stores.shop]
+source = "acme"
+settings.site = "shop.example"
+{more}
+[stores.shop.endpoints."vendor.order"]
+credentials = {{ token = "TOKEN" }}
+settings    = {{ key = "id" }}
+"""
+
+
+def test_a_store_that_nothing_proves_is_warned_of_with_the_reason():
+    found = checked(UNPROVEN, connections=STORE.format(more='verify = "none"'))
+
+    assert found.problems == ()
+    (warning,) = found.warnings
+    assert str(warning) == (
+        "connections.toml:5:1: nothing proves who sends the webhooks of 'shop', so only what is "
+        "fetched is believed: Acme signs nothing."
+    )
+
+
+def test_a_store_says_which_way_of_proving_counts_and_gives_what_that_needs():
+    strict = checked(UNPROVEN, connections=STORE.format(more='verify = "strict"'))
+    given = checked(UNPROVEN, connections=STORE.format(more='verify = "loose"\nsecrets = ["KEY"]'))
+
+    assert ["secrets"] == [problem.field for problem in strict.problems]
+    assert (given.problems, given.warnings) == ((), ())
+    engines = {name: one.engine for name, one in given.sources["acme"].verify.items()}
+    assert ["none", "hmac", "hmac"] == [one.scheme.engine for one in engines.values()]
+    assert engines["strict"].scheme.headers == ("x-new", "x-old")
+    assert engines["loose"].signs == {("header", "x-id"), ("body", "at")}
+
+
+def test_a_store_whose_address_a_handshake_tells_must_say_it():
+    handshake = """
+[[handshake]]
+when = "query.shop | present"
+json = { url = "url" }
+[[handshake.signed]]
+header = "x-sig"
+secret = "secret.app"
+"""
+    more = 'verify = "none"\ntokens = { app = "APP" }'
+    address = 'url = "https://bridge.example/webhooks/shop"'
+
+    found = checked(UNPROVEN + handshake, connections=STORE.format(more=more))
+    given = checked(UNPROVEN + handshake, connections=STORE.format(more=f"{more}\n{address}"))
+
+    assert [(one.field, one.message) for one in found.problems] == [
+        ("url", "wanted the address that the platform calls: it is told")
+    ]
+    assert given.problems == ()
+    assert given.stores["shop"].tokens == {"app": "APP"}
+
+
+def test_what_a_key_reads_beside_the_body_must_be_signed_by_every_way_of_proving():
+    """One of them signs both, and the other nothing at all."""
+    signed = UNPROVEN.replace('["body.id", "resource.order.changed"]', '["header.x-id", "body.at"]')
+    only_loose = signed.replace('[verify.none]\nbecause = "Acme signs nothing."', "")
+
+    assert ["key"] == [problem.field for problem in checked(signed).problems]
+    assert checked(only_loose).problems == ()
+
+
 def test_every_mistake_of_every_file_is_told_at_once():
     """Two in a source, two in a destination, two in connections.toml."""
     source = (VALID / "sources/acme.toml").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -142,6 +143,28 @@ def test_a_body_that_is_no_form_is_told_without_what_is_in_it():
 def test_any_body_is_read_or_told_unreadable(body, kind):
     with contextlib.suppress(BodyUnreadable):
         read_body(request(body, kind))
+
+
+HEAD = b"eyJhbGciOiJSUzI1NiJ9"  # {"alg":"RS256"}
+
+
+def test_the_body_of_a_token_are_its_claims_with_exact_numbers():
+    claims = base64.urlsafe_b64encode(b'{"total": 212.10, "note": "\xc3\xa9"}').rstrip(b"=")
+    token = HEAD + b"." + claims + b".c2ln"
+    for body in (token, b' "' + token + b'"\r\n'):
+        for kind in (FORM, "text/plain", None):
+            found = read_body(request(body, kind), token=True)
+            assert found == {"total": Decimal("212.10"), "note": "\u00e9"}
+
+
+def test_the_claims_of_a_token_may_stand_alone_as_people_write_them():
+    assert read_body(request(b'{"a": 1.50}', FORM), token=True) == {"a": Decimal("1.50")}
+
+
+@pytest.mark.parametrize("body", [HEAD + b".e30x.c2ln", HEAD + b".bm8.c2ln", b"a.b", b""])
+def test_a_token_without_claims_is_told_unreadable(body):
+    with pytest.raises(BodyUnreadable):
+        read_body(request(body), token=True)
 
 
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30)
@@ -343,7 +366,7 @@ def test_a_key_may_wait_for_what_is_fetched(source):
     [({"shop": "a.example"}, "a.example"), ({"shop": 5}, "5"), ({}, None), ("text", None)],
 )
 def test_the_tenant_is_what_the_webhook_says(source, body, expected):
-    assert expected == tenant_of(source, scope(source, body))
+    assert expected == tenant_of(source.tenant, scope(source, body))
 
 
 def test_parse_replaces_texts_by_the_json_in_them(source):
