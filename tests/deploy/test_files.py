@@ -114,6 +114,13 @@ def test_the_guide_tells_the_deadlines_of_the_mapping_files(loaded):
     assert waits == [f"{source.answer.within:g} s" for source in sources]
     assert answers == [f"{last_moment(source):g} s" for source in sources]
 
+    head = next(at for at, row in enumerate(rows) if row[0] == "platform")
+    more = rows[head + 2 : head + 2 + len(loaded.checked.sources) - len(names)]
+    for name, wait, answer, *_ in more:
+        source = loaded.checked.sources[name.lower()]
+        assert wait.removesuffix(", assumed") == f"{source.answer.within:g} s"
+        assert answer == f"{last_moment(source):g} s"
+
 
 def last_moment(source: Any) -> float:
     """Seconds after its first byte at which a webhook of *source* is answered at the latest."""
