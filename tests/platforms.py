@@ -12,6 +12,7 @@ What the suites over all platforms must know of each: ``tests/fixtures/<platform
       query         in the same way
       unwrap        a wrapper of one name belongs to the REST answer and is taken off
       resource      the name of the fetch that answered the document; without it, it is the body
+      listed        the fetch answered a list, and the document is one of it
       body          the webhook, where the document is a resource; ``{topic}`` stands for the topic
       resources     what the other fetches answered
       store         overrides of the store, as in a fixture's store.toml
@@ -78,7 +79,7 @@ def _real(platform: str, rule: Mapping[str, Any], path: Path, topic: str) -> Rea
         document = next(iter(document.values()))
     resources: dict[str, Any] = dict(rule.get("resources", {}))
     if "resource" in rule:
-        resources[rule["resource"]] = document
+        resources[rule["resource"]] = [document] if rule.get("listed") else document
         body = rule["body"].replace("{topic}", topic).encode()
     else:
         body = simplejson.dumps(document, use_decimal=True).encode()
