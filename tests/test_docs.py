@@ -84,6 +84,33 @@ def test_the_commented_example_in_connections_is_right() -> None:
     assert check(files, WORLD).problems == ()
 
 
+def examples_in_heads() -> dict[str, str]:
+    """The connections that comments at the top of source files show, one to a file."""
+    found = {}
+    for name, text in shipped("sources").items():
+        lines = [line[1:].strip() for line in text.partition("\nplatform")[0].splitlines()]
+        first = next((at for at, line in enumerate(lines) if line.startswith("[stores.")), None)
+        if first is not None:
+            found[name] = "\n".join(lines[first:])
+    return found
+
+
+@pytest.mark.parametrize("file", examples_in_heads())
+def test_the_example_in_the_head_of_a_source_file_is_right(file: str) -> None:
+    endpoint = """
+        [stores.my-shop.endpoints."bonifiq.order"]
+        credentials = { user = "MY_SHOP_BONIFIQ_TOKEN", password = "MY_SHOP_BONIFIQ_KEY" }
+    """
+    written = ("connections.toml", examples_in_heads()[file] + endpoint)
+    found = check(Files(shipped("sources"), shipped("destinations"), written), WORLD)
+
+    assert found.problems == ()
+    (store,) = found.stores.values()
+    source = found.sources[store.source]
+    assert source.file.endswith(file)
+    assert set(store.tokens) == source.secrets
+
+
 def test_the_example_of_a_function_is_right() -> None:
     namespace: dict[str, Any] = {"__name__": "example"}
     exec(only("python"), namespace)
