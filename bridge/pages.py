@@ -33,7 +33,7 @@ def support_matrix(sources: Mapping[str, Source]) -> str:
         engines = ", ".join(dict.fromkeys(names))
         rows.append(
             f"| [{source.name}]({source.file}) | {marks} | {engines} | {_repeats(source)} "
-            f"| {source.answer.within:g} s | {source.rests_on or '-'} |"
+            f"| {source.answer.within:g} s | {_evidence(source)} |"
         )
     return "\n".join(rows) + "\n"
 
@@ -43,6 +43,11 @@ def _repeats(source: Source) -> str:
         return "never"
     minutes = source.answer.retry_window / 60
     return f"for {minutes / 60:.0f} h" if minutes >= 120 else f"for {minutes:.0f} min"
+
+
+def _evidence(source: Source) -> str:
+    marks = [source.rests_on, "experimental" if source.experimental else ""]
+    return ", ".join(filter(None, marks)) or "-"
 
 
 def pages(root: Path) -> Iterator[tuple[Path, str]]:

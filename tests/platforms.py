@@ -13,6 +13,7 @@ What the suites over all platforms must know of each: ``tests/fixtures/<platform
       unwrap        a wrapper of one name belongs to the REST answer and is taken off
       first_of      the name of a list in the REST answer, whose first element is the document
       resource      the name of the fetch that answered the document; without it, it is the body
+      listed        the fetch answered a list, and the document is one of it
       body          the webhook, where the document is a resource; ``{topic}`` stands for the topic
       envelope      the webhook around a document that is only its inner part, which stands for
                     ``{document}``
@@ -102,7 +103,7 @@ def _real(platform: str, rule: Mapping[str, Any], path: Path, topic: str) -> Rea
         document = document[rule["first_of"]][0]
     resources: dict[str, Any] = dict(rule.get("resources", {}))
     if "resource" in rule:
-        resources[rule["resource"]] = document
+        resources[rule["resource"]] = [document] if rule.get("listed") else document
         body = rule["body"].replace("{topic}", topic).encode()
     else:
         inner = simplejson.dumps(document, use_decimal=True)

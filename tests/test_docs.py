@@ -99,22 +99,6 @@ def test_the_commented_example_in_connections_is_right() -> None:
     assert check(files, WORLD).problems == ()
 
 
-def test_the_commented_examples_in_source_files_are_right() -> None:
-    """The head of a source file may show the store that it wants; where it sends to is as ever."""
-    sources, shown = shipped("sources"), 0
-    for file, text in sources.items():
-        for block in re.findall(r"^# \[stores\.(?:.*\n)(?:# .*\n)*", text, re.MULTILINE):
-            example = re.sub(r"^# ", "", block, flags=re.MULTILINE) + (
-                '[stores.my-shop.endpoints."bonifiq.order"]\n'
-                'credentials = { user = "MY_SHOP_TOKEN", password = "MY_SHOP_KEY" }\n'
-            )
-            files = Files(sources, shipped("destinations"), ("connections.toml", example))
-
-            assert check(files, WORLD).problems == (), file
-            shown += 1
-    assert shown
-
-
 def test_the_example_of_a_function_is_right() -> None:
     namespace: dict[str, Any] = {"__name__": "example"}
     exec(only("python"), namespace)

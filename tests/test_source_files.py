@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -16,23 +18,38 @@ from bridge.verify import Proofs, verify
 from tests.signatures import BODY
 from tests.test_docs import WORLD, shipped
 
-HEADS = {
-    name: re.sub(r"(?m)^# ? ? ?", "", found.group())
-    for name, text in shipped("sources").items()
-    if (found := re.search(r"(?m)^# +\[stores\.my-shop\]\n(?:# {3}.*\n)+", text))
-}
 ENDPOINT = """
 [stores.my-shop.endpoints."bonifiq.order"]
 credentials = { user = "MY_SHOP_TOKEN", password = "MY_SHOP_KEY" }
 """
 
 
-@pytest.mark.parametrize("name", HEADS)
+def examples() -> Mapping[str, str]:
+    """The connections that comments at the top of source files show, one to a file."""
+    found = {}
+    for name, text in shipped("sources").items():
+        head = text.partition("\nplatform")[0].splitlines()
+        lines = [re.sub("^# *", "", line) for line in head]
+        first = next((at for at, line in enumerate(lines) if line.startswith("[stores.")), None)
+        if first is not None:
+            found[name] = _toml(lines[first:])
+    return found
+
+
+def _toml(lines: list[str]) -> str:
+    """Take the lines that are TOML; prose may follow."""
+    while lines:
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            tomllib.loads("\n".join(lines))
+            break
+        lines = lines[:-1]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", examples())
 def test_the_connection_in_the_head_of_a_source_is_right(name: str) -> None:
-    files = Files(
-        shipped("sources"), shipped("destinations"), ("connections.toml", HEADS[name] + ENDPOINT)
-    )
-    found = check(files, WORLD)
+    written = ("connections.toml", examples()[name] + ENDPOINT)
+    found = check(Files(shipped("sources"), shipped("destinations"), written), WORLD)
 
     assert found.problems == ()
     assert [f"sources/{store.source}.toml" for store in found.stores.values()] == [name]

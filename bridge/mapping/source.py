@@ -121,6 +121,7 @@ class Source:
     reads: tuple[tuple[Path, Place], ...]  #: every path in the file
     name: str = ""  #: as people write it
     rests_on: str = ""  #: what the file was tried on
+    experimental: bool = False  #: too little is known of the platform to rely on the file
 
     @property
     def headers(self) -> frozenset[str]:

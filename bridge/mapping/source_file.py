@@ -37,8 +37,8 @@ from bridge.mapping.text import Text, compile_url
 from bridge.types import Problem
 
 _TOP = (
-    "platform", "name", "rests_on", "settings", "verify", "handshake", "webhook", "answer", "fetch", "topics", "when",
-    "order", "customer",
+    "platform", "name", "rests_on", "experimental", "settings", "verify", "handshake", "webhook", "answer", "fetch",
+    "topics", "when", "order", "customer",
 )  # fmt: skip
 _WEBHOOK = ("topic", "key", "tenant", "occurred_at", "parse", "methods")
 _METHODS = ("POST", "PUT")
@@ -106,6 +106,7 @@ def read_source(
         reads=tuple((path, one.place) for one in file.seen for path in one.paths),
         name=text(table, "name", problems) or platform or "",
         rests_on=rests_on,
+        experimental=flag(table, "experimental", problems, default=False),
     )
     check_source(source, table, problems)
     return source if len(problems) == before else None
