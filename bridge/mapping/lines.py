@@ -99,8 +99,8 @@ def read(text: str, file: str) -> Table:
     Raises:
         MappingFilesError: It is no TOML; with the place that `tomllib` found.
     """
-    if stray := _NO_UTF8.search(text):
-        at = Place(file, 1, 1).inside(text, stray.start())
+    if broken := _NO_UTF8.search(text):
+        at = Place(file, 1, 1).inside(text, broken.start())
         raise MappingFilesError([at.problem("no TOML: found a byte that is no UTF-8")])
     try:
         tomllib.loads(text, parse_float=Decimal)
