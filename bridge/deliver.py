@@ -92,7 +92,8 @@ def _begin_fetch(
             fetched.update(await rooms.fetch(route, planned))
         except FetchFailed as error:
             if error.transient:
-                return Verdict("transient", str(error), error.retry_after)
+                well = error.few is not None
+                return Verdict("transient", str(error), error.retry_after, error.few, well)
             return Verdict("refused", str(error))
         return Verdict("delivered")
 

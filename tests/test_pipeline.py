@@ -560,6 +560,28 @@ async def test_a_fetch_that_fails_for_now_is_parked_and_for_good_is_told(
     assert outside.sent == []
 
 
+async def test_what_the_store_has_not_got_yet_is_asked_for_a_few_times_and_then_told(
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webhook can be faster than the API of its own platform."""
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    house = House(journal, outside, loaded, **EXTRA)
+    missing = FetchFailed("fetch 'extra': the store answered 404", transient=True, few=5)
+    outside.fetched = [missing] * 9
+
+    told = await house.post(webhook())
+    for _ in range(9):
+        await finish_due(house.rooms)
+        await house.rooms.flights.drain(5.0)
+    entry = await journal.show(told.entry or 0)
+
+    assert (told.status, entry.state) == ("parked", "dead")
+    assert entry.deliveries[0].attempts == 5
+    assert entry.deliveries[0].reason == f"{missing}; given up after 5 attempts"
+    assert house.rooms.flights.gates.resting() == []
+    assert outside.sent == []
+
+
 async def test_the_only_copy_is_on_disk_before_anything_is_sent(
     journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,23 @@ class Handshake:
 
 
 @dataclass(frozen=True, slots=True)
+class Pages:
+    """How a list goes on: the same call with a number of the page in its query, from 2."""
+
+    query: str
+    size: int  #: elements of a page; one with fewer is the last
+    most: int  #: pages
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """What the API of one store bears."""
+
+    per_second: float | None = None  #: requests, evenly spread
+    at_once: int | None = None  #: webhooks that fetch at the same moment
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """One call to the store for what the webhook leaves out."""
 
@@ -83,6 +100,8 @@ class Fetch:
     when: tuple[Compiled, ...]
     optional: bool
     keep: float  #: seconds that an answer may be used again
+    pages: Pages | None
+    secrets: tuple[str, ...]  #: the tokens to look at when it is denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +132,7 @@ class Source:
     methods: tuple[str, ...]  #: of requests that are webhooks
     answer: AnswerPolicy
     fetches: tuple[Fetch, ...]
+    fetching: Fetching
     topics: Mapping[str, tuple[str, ...]]
     when: Mapping[str, tuple[Compiled, ...]]
     order: Branch | None
