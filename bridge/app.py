@@ -31,7 +31,7 @@ from bridge.journal import open_journal
 from bridge.journal.protocol import FETCH, Journal, Opening
 from bridge.jwks import Keys, KeySource
 from bridge.limits import Gates
-from bridge.load import load, routes, strict
+from bridge.load import load, routes, strict, unusable
 from bridge.logs import set_up
 from bridge.park import park
 from bridge.pipeline import process
@@ -68,6 +68,8 @@ def configure(settings: Settings) -> Configured:
     stores = loaded.checked.stores
     names = (name for store in stores.values() for name in store.variables)
     variables = read_variables(names)
+    if wrong := unusable(loaded, variables):
+        raise SettingsError(wrong)
     tokens = tuple(settings.token_secrets.get_secret_value().split())
     sources = loaded.checked.sources
     for name, store in stores.items():
