@@ -27,12 +27,12 @@ from bridge.destinations.endpoint import Limits
 from bridge.errors import FetchFailed, JournalUnavailable, SettingsError
 from bridge.flights import Flights
 from bridge.forward import attempt, request
-from bridge.hydrate import Kept, fetch_all
+from bridge.hydrate import Api, Kept, Pace, fetch_all
 from bridge.journal import open_journal
-from bridge.journal.protocol import Journal, Opening
+from bridge.journal.protocol import FETCH, Journal, Opening
 from bridge.jwks import Keys, KeySource
 from bridge.limits import Gates
-from bridge.load import load, routes, strict
+from bridge.load import load, routes, strict, unusable
 from bridge.logins import Logins
 from bridge.logs import set_up
 from bridge.park import park
@@ -70,6 +70,8 @@ def configure(settings: Settings) -> Configured:
     stores = loaded.checked.stores
     names = (name for store in stores.values() for name in store.variables)
     variables = read_variables(names)
+    if wrong := unusable(loaded, variables):
+        raise SettingsError(wrong)
     tokens = tuple(settings.token_secrets.get_secret_value().split())
     sources = loaded.checked.sources
     for name, store in stores.items():
@@ -170,7 +172,7 @@ def new_client() -> httpx.AsyncClient:
 def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) -> Rooms:
     settings = configured.settings
     keys = KeySource(client, clock=_clock)
-    kept = Kept(_clock)
+    kept, pace = Kept(_clock), Pace(_clock, asyncio.sleep)
     logins = Logins(partial(request, client, timeout=settings.request_timeout), clock=_clock)
 
     async def prove(request: InboundRequest, route: Route) -> VerifiedRequest:
@@ -183,14 +185,14 @@ def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) 
         )
 
     async def fetch(route: Route, planned: Plan) -> Mapping[str, Any]:
-        return await fetch_all(
-            client,
-            route.store.name,
-            planned.fetches,
-            planned.scope,
-            kept,
-            timeout=settings.request_timeout,
-        )
+        name, rate = route.store.name, route.source.fetching.per_second
+        own = rate / settings.workers if rate else None
+
+        async def turn() -> None:
+            await pace.turn(name, own)
+
+        api = Api(client, name, kept, turn, settings.request_timeout)
+        return await fetch_all(api, planned.fetches, planned.scope)
 
     gates = Gates(limits_of(configured.routes), settings.workers, _clock)
     flights = Flights(journal, gates, settings.quiet, _lost)
@@ -200,7 +202,10 @@ def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) 
 def limits_of(routes: Mapping[str, Route]) -> Mapping[str, Limits]:
     """Give the limits of every target: what the operator says, else what the endpoint has."""
     limits: dict[str, Limits] = {}
-    for route in routes.values():
+    for name, route in routes.items():
+        # Requests to a store's API are paced one by one: a webhook can want several.
+        if at_once := route.source.fetching.at_once:
+            limits[f"{name}/{FETCH}"] = Limits(at_once=at_once)
         for one in route.store.endpoints:
             _, endpoint, _ = route.destinations[one.endpoint]
             known = limits.get(one.target, endpoint.limits)

@@ -84,7 +84,7 @@ def check(
 ) -> None:
     """Check all configuration: settings, mapping files, secrets.  Exit 0 or 2."""
     from bridge.fixtures import check_fixtures
-    from bridge.load import load
+    from bridge.load import load, unusable
     from bridge.settings import read_settings, read_variables
 
     found: list[str] = []
@@ -94,7 +94,8 @@ def check(
     found += [str(problem) for problem in checked.problems]
     found += _examples(loaded.functions)
     try:
-        read_variables(name for store in checked.stores.values() for name in store.variables)
+        names = (name for store in checked.stores.values() for name in store.variables)
+        found += unusable(loaded, read_variables(names))
     except SettingsError as error:
         found += error.problems
     if fixtures and not checked.problems:

@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import simplejson
-
 from bridge.errors import FetchFailed
 from bridge.flights import Flights
 from bridge.journal.protocol import FETCH, Flight, Journal, Planned, Standing
 from bridge.plan import Plan, Route, plan, remarked
+from bridge.record import keep_resources
 from bridge.types import InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
 
 
@@ -99,7 +98,8 @@ def _begin_fetch(
             fetched.update(await rooms.fetch(route, planned))
         except FetchFailed as error:
             if error.transient:
-                return Verdict("transient", str(error), error.retry_after)
+                well = error.few is not None
+                return Verdict("transient", str(error), error.retry_after, error.few, well)
             return Verdict("refused", str(error))
         return Verdict("delivered")
 
@@ -110,7 +110,7 @@ def _begin_fetch(
         complete = plan(verified, route, fetched)
         receipt = await rooms.journal.expand(
             flight,
-            simplejson.dumps(fetched, use_decimal=True).encode(),
+            keep_resources(route.source, fetched),
             complete.deliveries,
             event_type=complete.event.event.type if complete.event else None,
             resource_id=complete.resource,

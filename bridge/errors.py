@@ -128,10 +128,19 @@ class PayloadInvalid(EventError):
 class FetchFailed(BridgeError):
     """What a webhook leaves out could not be fetched from the store."""
 
-    def __init__(self, message: str, *, transient: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        transient: bool,
+        retry_after: float | None = None,
+        few: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.transient = transient
         self.retry_after = retry_after
+        #: Attempts after which it is given up: the server is well, and has not got it.
+        self.few = few
 
 
 class JournalError(BridgeError):

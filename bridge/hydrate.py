@@ -8,10 +8,10 @@ followed.  What a fetch answered is kept for `keep` seconds where the file says 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import simplejson
@@ -21,10 +21,18 @@ from bridge.kinds import Refused
 from bridge.mapping.compile import Scope
 from bridge.mapping.source import Fetch
 from bridge.mapping.template import failing
+from bridge.retry_after import retry_after
 
 _LONGEST_ANSWER = 8 * 1_048_576
 _NOTHING = (204, 404)
 _TRANSIENT = frozenset({408, 423, 425, 429})
+#: Attempts for what the store's API does not have.  A webhook can come before its API knows the
+#: order, by seconds; an order that was deleted is not waited for any longer.  An assumption: no
+#: platform gives a figure.
+_FEW = 5
+
+#: Store, name of the fetch, and address.
+Key = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -32,35 +40,67 @@ class Kept:
     """What was fetched and may be used again."""
 
     clock: Callable[[], float]
-    _answers: dict[tuple[str, str, str], tuple[float, Any]] = field(default_factory=dict)
+    _answers: dict[Key, tuple[float, Any]] = field(default_factory=dict)
 
-    def get(self, key: tuple[str, str, str]) -> Any:
+    def get(self, key: Key) -> Any:
         """Give an answer that is fresh enough, or None."""
         until, answer = self._answers.get(key, (0.0, None))
         return answer if self.clock() < until else None
 
-    def put(self, key: tuple[str, str, str], answer: Any, seconds: float) -> None:
+    def put(self, key: Key, answer: Any, seconds: float) -> None:
         """Keep an answer; those that are too old go."""
         now = self.clock()
         self._answers = {one: kept for one, kept in self._answers.items() if kept[0] > now}
         self._answers[key] = (now + seconds, answer)
 
+    def drop(self, keys: Iterable[Key]) -> None:
+        """Forget answers that turned out to be good no longer."""
+        for key in keys:
+            self._answers.pop(key, None)
 
-async def fetch_all(
-    client: httpx.AsyncClient,
-    store: str,
-    fetches: tuple[Fetch, ...],
-    scope: Scope,
-    kept: Kept,
-    *,
-    timeout: float,
-) -> dict[str, Any]:
+
+@dataclass(slots=True)
+class Pace:
+    """When the API of each store may be called again: evenly, and never made up for."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    _next: dict[str, float] = field(default_factory=dict)
+
+    async def turn(self, store: str, per_second: float | None) -> None:
+        """Wait until it is this call's turn."""
+        if not per_second:
+            return
+        now = self.clock()
+        at = max(now, self._next.get(store, now))
+        self._next[store] = at + 1 / per_second
+        if at > now:
+            await self.sleep(at - now)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API of one store, and how it is called."""
+
+    client: httpx.AsyncClient
+    store: str
+    kept: Kept
+    turn: Callable[[], Awaitable[None]]  #: waits until the next call may be made
+    timeout: float  #: seconds for each call
+
+
+class _Denied(FetchFailed):
+    """The API does not take the token that it was sent."""
+
+
+async def fetch_all(api: Api, fetches: tuple[Fetch, ...], scope: Scope) -> dict[str, Any]:
     """
     Do the fetches of one webhook, in their order.
 
+    A token that was kept may have ended before its time: it is fetched anew, once.
+
     Args:
         scope: What their templates see; each answer is added for the next.
-        timeout: Seconds for each call.
 
     Returns:
         The answers by the name of their fetch; an optional one that found nothing is absent.
@@ -69,33 +109,55 @@ async def fetch_all(
         FetchFailed: With the store's status and whether later may be better; never with what
             it answered.
     """
+    used: set[Key] = set()
+    try:
+        return await _fetch_each(api, fetches, scope, used)
+    except _Denied:
+        if not used:
+            raise
+    api.kept.drop(used)
+    return await _fetch_each(api, fetches, scope, set())
+
+
+async def _fetch_each(
+    api: Api, fetches: tuple[Fetch, ...], scope: Scope, used: set[Key]
+) -> dict[str, Any]:
+    """Do the fetches; what was not fetched but kept is added to *used*."""
     resources: dict[str, Any] = {}
     for fetch in fetches:
         seen = {**scope, "resource": resources}
         if failing(fetch.when, seen, fetch.name, []):
             continue
-        answer = await _fetch(client, store, fetch, seen, kept, timeout)
+        answer = await _fetch(api, fetch, seen, used)
         if answer is not None:
             resources[fetch.name] = answer
     return resources
 
 
-async def _fetch(
-    client: httpx.AsyncClient, store: str, fetch: Fetch, scope: Scope, kept: Kept, timeout: float
-) -> Any:
-    url, headers, content = _request(fetch, scope)
-    if url is None:
+async def _fetch(api: Api, fetch: Fetch, scope: Scope, used: set[Key]) -> Any:
+    call = _request(fetch, scope)
+    if call is None:
         return None
-    key = (store, fetch.name, url)
-    if fetch.keep and (answer := kept.get(key)) is not None:
+    key = (api.store, fetch.name, call.url)
+    if fetch.keep and (answer := api.kept.get(key)) is not None:
+        used.add(key)
         return answer
-    answer = await _call(client, fetch, url, headers, content, timeout)
+    answer = await _pages(api, fetch, call)
     if fetch.keep and answer is not None:
-        kept.put(key, answer, fetch.keep)
+        api.kept.put(key, answer, fetch.keep)
     return answer
 
 
-def _request(fetch: Fetch, scope: Scope) -> tuple[str | None, dict[str, str], bytes | None]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request, its templates filled."""
+
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None
+
+
+def _request(fetch: Fetch, scope: Scope) -> _Call | None:
     """Fill the templates; an optional fetch with nothing in its address is left out."""
     try:
         url = fetch.url.fill(scope)
@@ -104,57 +166,100 @@ def _request(fetch: Fetch, scope: Scope) -> tuple[str | None, dict[str, str], by
     except Refused as refused:
         raise FetchFailed(f"fetch '{fetch.name}': {refused}", transient=False) from None
     if url is None and fetch.optional:
-        return None, {}, None
+        return None
     empty = [name for name, value in headers.items() if value is None]
     if url is None or empty:
         where = f"header '{empty[0]}'" if empty else "its address"
         raise FetchFailed(f"fetch '{fetch.name}': nothing was found for {where}", transient=False)
     filled = {name: value for name, value in headers.items() if value is not None}
     if body is None:
-        return url, {"accept": "application/json", **filled}, None
+        return _Call(url, {"accept": "application/json", **filled}, None)
     if fetch.form:
         content = str(httpx.QueryParams(body)).encode()
         kind = "application/x-www-form-urlencoded"
     else:
         content, kind = simplejson.dumps(body, use_decimal=True).encode(), "application/json"
-    return url, {"accept": "application/json", "content-type": kind, **filled}, content
+    return _Call(url, {"accept": "application/json", "content-type": kind, **filled}, content)
 
 
-async def _call(
-    client: httpx.AsyncClient,
-    fetch: Fetch,
-    url: str,
-    headers: Mapping[str, str],
-    content: bytes | None,
-    timeout: float,
-) -> Any:
+async def _pages(api: Api, fetch: Fetch, call: _Call) -> Any:
+    """Make one call, or as many as the list has pages; an optional one may find nothing."""
+    found = await _call(api, fetch, call, call.url, may_be_nothing=fetch.optional)
+    if fetch.pages is None or found is None:
+        return found
+    page = _list(fetch, found)
+    everything, number = list(page), 1
+    joint = "&" if "?" in call.url else "?"
+    while len(page) >= fetch.pages.size:
+        number += 1
+        if number > fetch.pages.most:
+            told = f"fetch '{fetch.name}': there are more than {fetch.pages.most} pages"
+            raise FetchFailed(told, transient=False)
+        url = f"{call.url}{joint}{fetch.pages.query}={number}"
+        # Behind the last page some platforms answer an empty list, some 204 and some 404.
+        page = _list(fetch, await _call(api, fetch, call, url, may_be_nothing=True) or [])
+        everything += page
+    return everything
+
+
+def _list(fetch: Fetch, found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        told = f"fetch '{fetch.name}': the answer is no list, and `pages` wants one"
+        raise FetchFailed(told, transient=False)
+    return found
+
+
+async def _call(api: Api, fetch: Fetch, call: _Call, url: str, *, may_be_nothing: bool) -> Any:
     name = f"fetch '{fetch.name}'"
+    await api.turn()
     try:
-        response = await client.request(
-            fetch.method, url, headers=dict(headers), content=content, timeout=timeout
-        )
+        async with api.client.stream(
+            fetch.method,
+            url,
+            headers=dict(call.headers),
+            content=call.content,
+            timeout=api.timeout,
+            follow_redirects=False,
+        ) as response:
+            if response.status_code in _NOTHING and may_be_nothing:
+                return None
+            if not 200 <= response.status_code < 300:
+                raise _failure(fetch, response)
+            content = b""
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > _LONGEST_ANSWER:
+                    raise FetchFailed(f"{name}: the answer is longer than 8 MiB", transient=False)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise FetchFailed(f"{name}: its address is none", transient=False) from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.StreamError) as error:
         raise FetchFailed(f"{name}: {type(error).__name__}", transient=True) from None
-    status = response.status_code
-    if status in _NOTHING and fetch.optional:
-        return None
-    if status >= 500 or status in _TRANSIENT:
-        raise FetchFailed(
-            f"{name}: the store answered {status}", transient=True, retry_after=_wait(response)
-        )
-    if not 200 <= status < 300:
-        hint = " (look at the store's token)" if status in (401, 403) else ""
-        raise FetchFailed(f"{name}: the store answered {status}{hint}", transient=False)
-    if len(response.content) > _LONGEST_ANSWER:
-        raise FetchFailed(f"{name}: the answer is longer than 8 MiB", transient=False)
     try:
-        return json.loads(response.content, parse_float=Decimal)
+        return json.loads(content, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError):
         raise FetchFailed(f"{name}: the answer is no JSON", transient=True) from None
 
 
-def _wait(response: httpx.Response) -> float | None:
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isdigit() else None
+def _failure(fetch: Fetch, response: httpx.Response) -> FetchFailed:
+    """Say what a status other than 2xx means, and what to do about it."""
+    status = response.status_code
+    told = f"fetch '{fetch.name}': the store answered {status}"
+    if status >= 500 or status in _TRANSIENT:
+        wait = retry_after(response.headers)
+        return FetchFailed(told, transient=True, retry_after=wait)
+    match status:
+        case 401 | 403:
+            names = " or ".join(f"'{one}'" for one in fetch.secrets)
+            tokens = f"look at {names} in the store's `tokens`" if names else "no token was sent"
+            return _Denied(f"{told}: {tokens} (connections.toml)", transient=False)
+        case 404:
+            hint = "there is nothing of that id, or not yet"
+            return FetchFailed(f"{told}: {hint}", transient=True, few=_FEW)
+        case 400 | 410 | 422:
+            return FetchFailed(f"{told}: the id may be none of this shop's", transient=False)
+    redirected = ": redirects are not followed, so look at the address" if status < 400 else ""
+    return FetchFailed(f"{told}{redirected}", transient=False)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

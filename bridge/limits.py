@@ -75,7 +75,7 @@ class Breaker:
 
     def report(self, ticket: int, verdict: Verdict, now: float) -> None:
         """Report what an attempt came to."""
-        answered = verdict.kind in ("delivered", "refused")
+        answered = verdict.kind in ("delivered", "refused") or verdict.well
         asked = 0.0 if answered else min(verdict.retry_after or 0.0, LONGEST_ASKED)
         if ticket != self._rests:
             # It was out when the rest began, so it says nothing of how the rest has helped.

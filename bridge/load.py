@@ -25,7 +25,7 @@ from bridge.mapping.library import BUILT_IN
 from bridge.mapping.settings import Rule
 from bridge.plan import Route
 from bridge.types import Problem
-from bridge.verify import Proofs
+from bridge.verify import Proofs, wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,19 @@ def proofs(store: Store, variables: Mapping[str, str], token_secrets: tuple[str,
     """What proves the webhooks of *store*, public keys apart."""
     secrets = tuple(variables[name] for name in store.secrets)
     return Proofs(secrets=secrets, url=store.url, token_secrets=token_secrets)
+
+
+def unusable(loaded: Loaded, variables: Mapping[str, str]) -> list[str]:
+    """Name the variables whose values are not what their store's platform proves itself with."""
+    checked, told = loaded.checked, []
+    for store in checked.stores.values():
+        scheme = checked.sources[store.source].verify[store.verify].engine.scheme
+        told += [
+            f"{name}: store '{store.name}' has no use for it, wanted {wanted}"
+            for name in store.secrets
+            if (wanted := wants(scheme, variables[name]))
+        ]
+    return told
 
 
 def _route(

@@ -13,6 +13,8 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
+import simplejson
+
 from bridge.journal.protocol import FETCH, Arrival, Planned, Stored
 from bridge.mapping.run import body_key
 from bridge.mapping.source import Source
@@ -62,6 +64,12 @@ def keep_headers(source: Source, request: InboundRequest) -> bytes:
     headers = {name: value for name, value in request.headers.items() if name in source.headers}
     query = {name: value for name, value in request.query.items() if name in source.queries}
     return json.dumps({"headers": headers, "query": query}).encode()
+
+
+def keep_resources(source: Source, fetched: Mapping[str, Any]) -> bytes:
+    """Write what was fetched and is read afterwards; nothing else is kept."""
+    kept = {name: one for name, one in fetched.items() if name in source.resources}
+    return simplejson.dumps(kept, use_decimal=True).encode()
 
 
 def recall(stored: Stored) -> InboundRequest:

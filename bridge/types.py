@@ -127,6 +127,7 @@ class Verdict:
     reason: str = ""  #: a remark when delivered; never a customer's value
     retry_after: float | None = None  #: seconds the destination asked for
     few: int | None = None  #: attempts after which what is transient counts as refused
+    well: bool = False  #: transient, and nothing is wrong with the other side
 
 
 @dataclass(frozen=True, slots=True)

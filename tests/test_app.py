@@ -19,6 +19,7 @@ from bridge.load import Loaded
 from bridge.mapping.connections import Store
 from bridge.mapping.library import BUILT_IN
 from bridge.mapping.lines import read
+from bridge.mapping.source import Fetching
 from bridge.mapping.source_file import read_source
 from bridge.plan import Route
 from bridge.settings import read_settings
@@ -298,6 +299,18 @@ def test_the_operators_limits_go_before_the_endpoints(loaded: Loaded) -> None:
     assert limits_of(routes) == {
         "silent/bonifiq.order": own,
         "both/bonifiq.order": Limits(per_second=5.0, at_once=8),
+    }
+
+
+def test_the_api_of_a_store_bears_what_its_source_says(loaded: Loaded) -> None:
+    def of(*, at_once: int | None) -> Route:
+        route = store_route(loaded, endpoints=())
+        fetching = Fetching(per_second=2.0, at_once=at_once)
+        return replace(route, source=replace(route.source, fetching=fetching))
+
+    # Its requests are paced one by one, where they are made.
+    assert limits_of({"one": of(at_once=2), "other": of(at_once=None)}) == {
+        "one/~": Limits(at_once=2)
     }
 
 

@@ -29,12 +29,22 @@ ROWS = [
     },
     {"hydrate", "forward", "flights", "limits", "journal", "jwks", "logins", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
-    {"types", "event", "errors", "fields", "kinds", "currency", "phones", "compact"},
+    {
+        "types",
+        "event",
+        "errors",
+        "fields",
+        "kinds",
+        "currency",
+        "phones",
+        "compact",
+        "retry_after",
+    },
 ]
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
     "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines", "phones",
-    "compact",
+    "compact", "retry_after",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Side by side, and none of their business.

@@ -11,8 +11,9 @@ import pytest
 import simplejson
 from typer.testing import CliRunner
 
+from bridge.app import configure
 from bridge.cli import app
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, SettingsError
 from bridge.fixtures import ARRIVED
 from bridge.load import Loaded
 from bridge.send import known_credentials, prepare
@@ -212,6 +213,23 @@ def test_check_names_the_secrets_that_are_not_set(
     assert result.exit_code == 2
     assert "SHOP_SECRET: " in result.stdout
     assert "SHOP_KEY: " in result.stdout
+
+
+def test_check_names_the_secrets_that_their_platform_has_no_use_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(with_acme(tmp_path, "[verify.jwt]")))
+    for name in ("SHOP_SECRET", "SHOP_TOKEN", "SHOP_KEY"):
+        monkeypatch.setenv(name, "s3cret")
+
+    result = run("check")
+
+    assert result.exit_code == 2
+    assert "SHOP_SECRET: store 'shop' has no use for it, wanted a public key" in result.stdout
+    assert "1 problem" in result.stdout
+    assert "s3cret" not in result.stdout
+    with pytest.raises(SettingsError, match="SHOP_SECRET: store 'shop'"):
+        configure(read_settings())
 
 
 def test_check_finds_a_path_that_no_fixture_has(

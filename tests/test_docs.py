@@ -122,7 +122,14 @@ def test_every_key_of_every_file_is_in_the_guide() -> None:
     text = GUIDE.read_text()
     known = {
         *(source_file._TOP + source_file._WEBHOOK + source_file._ANSWER),
-        *(handshakes.KEYS + handshakes.SIGNED_KEYS + fetches.KEYS + settings._KEYS),
+        *(
+            handshakes.KEYS
+            + handshakes.SIGNED_KEYS
+            + fetches.KEYS
+            + fetches.PAGES_KEYS
+            + fetches.FETCHING_KEYS
+            + settings._KEYS
+        ),
         *engines.KEYS,
         *(destination._TOP + destination._PAYLOAD),
         *(connections._STORE + accounts._ENDPOINT),

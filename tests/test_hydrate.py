@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from bridge.engines import ENGINES
 from bridge.errors import FetchFailed
-from bridge.hydrate import Kept, fetch_all
+from bridge.hydrate import Api, Kept, Pace, fetch_all
 from bridge.mapping.library import BUILT_IN
 from bridge.mapping.lines import read
 from bridge.mapping.source import Fetch
@@ -62,8 +64,20 @@ SCOPE: dict[str, Any] = {
 async def fetched(
     handler: Handler, wanted: tuple[Fetch, ...] = ORDER, scope: dict[str, Any] = SCOPE
 ) -> dict[str, Any]:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
-        return await fetch_all(client, "shop", wanted, scope, Kept(lambda: 0.0), timeout=5.0)
+    async with api(handler) as shop:
+        return await fetch_all(shop, wanted, scope)
+
+
+@contextlib.asynccontextmanager
+async def api(handler: Handler, kept: Kept | None = None) -> AsyncIterator[Api]:
+    async def turn() -> None:
+        return
+
+    # A client that would follow redirects, so that nobody else keeps the fetch on its host.
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(handler), follow_redirects=True
+    ) as client:
+        yield Api(client, "shop", kept or Kept(lambda: 0.0), turn, 5.0)
 
 
 async def test_an_id_cannot_leave_its_place_in_the_address() -> None:
@@ -87,7 +101,16 @@ async def test_numbers_stay_exact() -> None:
 
 @pytest.mark.parametrize(
     ("status", "transient"),
-    [(500, True), (503, True), (429, True), (408, True), (401, False), (404, False), (302, False)],
+    [
+        (500, True),
+        (503, True),
+        (429, True),
+        (408, True),
+        (401, False),
+        (404, True),
+        (410, False),
+        (302, False),
+    ],
 )
 async def test_a_status_says_whether_later_may_be_better(status: int, transient: bool) -> None:
     with pytest.raises(FetchFailed) as caught:
@@ -95,11 +118,305 @@ async def test_a_status_says_whether_later_may_be_better(status: int, transient:
 
     assert caught.value.transient is transient
     assert str(status) in str(caught.value)
-    assert caught.value.retry_after == (7.0 if transient else None)
+    assert caught.value.retry_after == (7.0 if transient and status != 404 else None)
+    assert caught.value.few == (5 if status == 404 else None)
+
+
+async def test_a_wait_until_a_moment_is_measured_from_the_answer_s_own_clock() -> None:
+    headers = {
+        "date": "Sat, 21 Nov 2026 08:00:00 GMT",
+        "retry-after": "Sat, 21 Nov 2026 08:01:30 GMT",
+    }
+    with pytest.raises(FetchFailed) as caught:
+        await fetched(lambda _: httpx.Response(429, headers=headers))
+
+    assert caught.value.retry_after == 90.0
+
+
+async def test_no_redirect_is_followed_and_the_address_is_the_thing_to_look_at() -> None:
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.host)
+        return httpx.Response(307, headers={"location": "https://evil.example/"})
+
+    with pytest.raises(FetchFailed, match="redirects are not followed") as caught:
+        await fetched(handler)
+
+    assert seen == ["shop.example"]
+    assert "evil" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "id_", ["https://evil.example/", "//evil.example", "..", "@evil.example", "?x=", "#", "\\"]
+)
+async def test_whatever_a_webhook_calls_its_order_the_host_stays(id_: str) -> None:
+    seen: list[httpx.URL] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        return httpx.Response(200, json={})
+
+    await fetched(handler, scope={**SCOPE, "body": {"id": id_}})
+
+    assert [(url.scheme, url.host, url.query) for url in seen] == [
+        ("https", "shop.example", b"full=1")
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 410, 422])
+async def test_an_id_that_the_shop_does_not_take_is_told_as_that(status: int) -> None:
+    with pytest.raises(FetchFailed, match=f"{status}: the id may be none") as caught:
+        await fetched(lambda _: httpx.Response(status))
+
+    assert caught.value.transient is False
+
+
+async def test_an_answer_beyond_all_measure_is_not_read_to_its_end() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1_048_576
+
+    with pytest.raises(FetchFailed, match="longer than 8 MiB") as caught:
+        await fetched(lambda _: httpx.Response(200, content=endless()))
+
+    assert caught.value.transient is False
+
+
+@pytest.mark.parametrize("text", ['{"total": NaN}', '{"total": -Infinity}', "[" * 100_000])
+async def test_what_is_not_quite_json_is_none(text: str) -> None:
+    with pytest.raises(FetchFailed, match="is no JSON"):
+        await fetched(lambda _: httpx.Response(200, text=text))
+
+
+async def test_a_connection_that_breaks_may_be_better_later() -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("t0k3n")
+
+    with pytest.raises(FetchFailed, match="ReadError") as caught:
+        await fetched(handler)
+
+    assert caught.value.transient
+    assert "t0k3n" not in str(caught.value)
+
+
+LINES = """
+[[fetch]]
+name  = "lines"
+url   = "{setting.site}/lines{setting.query}"
+pages = { query = "page", size = 2, most = 3 }
+"""
+Pages = list[httpx.Response]
+
+
+async def paged(pages: Pages, text: str = LINES, query: str = "?limit=2") -> tuple[Any, list[str]]:
+    """What the pages of a list come to, and the queries that they were asked for with."""
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.query.decode())
+        return pages[len(seen) - 1]
+
+    given = fetches(text.replace("{setting.query}", query))
+    found = await fetched(handler, given)
+    return found.get("lines"), seen
+
+
+def page(*elements: int) -> httpx.Response:
+    return httpx.Response(200, json=list(elements))
+
+
+@pytest.mark.parametrize(
+    ("pages", "found"),
+    [
+        ([page()], []),
+        ([page(1)], [1]),
+        ([page(1, 2), page(3)], [1, 2, 3]),
+        ([page(1, 2), page()], [1, 2]),
+        ([page(1, 2), httpx.Response(204)], [1, 2]),
+        ([page(1, 2), httpx.Response(404)], [1, 2]),
+        ([page(1, 2), page(3, 4), page(5)], [1, 2, 3, 4, 5]),
+    ],
+)
+async def test_a_list_is_fetched_page_by_page_while_they_are_full(
+    pages: Pages, found: list[int]
+) -> None:
+    lines, seen = await paged(pages)
+
+    assert lines == found
+    assert seen == ["limit=2", "limit=2&page=2", "limit=2&page=3"][: len(pages)]
+
+
+async def test_a_page_is_asked_for_where_the_address_has_no_query_yet() -> None:
+    assert (await paged([page(1, 2), page()], query=""))[1] == ["", "page=2"]
+
+
+async def test_a_list_without_an_end_is_given_up() -> None:
+    with pytest.raises(FetchFailed, match="more than 3 pages") as caught:
+        await paged([page(1, 2)] * 9)
+
+    assert caught.value.transient is False
+
+
+async def test_a_page_that_fails_fails_the_whole() -> None:
+    with pytest.raises(FetchFailed) as caught:
+        await paged([page(1, 2), httpx.Response(503)])
+
+    assert caught.value.transient
+
+
+async def test_what_is_no_list_has_no_pages() -> None:
+    with pytest.raises(FetchFailed, match="no list") as caught:
+        await paged([httpx.Response(200, json={"data": []})])
+
+    assert caught.value.transient is False
+
+
+async def test_an_optional_list_may_be_absent() -> None:
+    assert (await paged([httpx.Response(204)], f"{LINES}optional = true"))[0] is None
+    with pytest.raises(FetchFailed):
+        await paged([httpx.Response(404)])
+
+
+WITH_TOKEN = fetches("""
+[[fetch]]
+name   = "token"
+keep   = 60
+method = "POST"
+url    = "{setting.site}/token"
+form   = { id = "secret.client_id", key = "secret.client_key" }
+[[fetch]]
+name    = "order"
+url     = "{setting.site}/orders/1"
+headers = { X-Token = "{resource.token.access}" }
+[[fetch]]
+name    = "extra"
+when    = "resource.order.more | is(true)"
+url     = "{setting.site}/extra"
+headers = { X-Other = "{secret.other}" }
+""")
+TOKENS = {**SCOPE, "secret": {"client_id": "a", "client_key": "b", "other": "c"}}
+
+
+class Shop:
+    """An API whose tokens end when it says so."""
+
+    def __init__(self) -> None:
+        self.good = 1
+        self.denies: set[str] = set()
+        self.seen: list[str] = []
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append(request.url.path)
+        if request.url.path in self.denies:
+            return httpx.Response(403)
+        if request.url.path == "/token":
+            return httpx.Response(200, json={"access": str(self.good)})
+        if request.url.path == "/orders/1" and request.headers["x-token"] != str(self.good):
+            return httpx.Response(401)
+        return httpx.Response(200, json={"more": True})
+
+
+async def test_a_kept_token_that_has_ended_is_fetched_anew_once() -> None:
+    shop, kept = Shop(), Kept(lambda: 0.0)
+    async with api(shop.handle, kept) as one:
+        await fetch_all(one, WITH_TOKEN, TOKENS)
+        shop.good = 2
+        found = await fetch_all(one, WITH_TOKEN, TOKENS)
+        await fetch_all(one, WITH_TOKEN, TOKENS)
+
+    assert found["token"] == {"access": "2"}
+    assert shop.seen == [
+        *("/token", "/orders/1", "/extra"),
+        *("/orders/1", "/token", "/orders/1", "/extra"),
+        *("/orders/1", "/extra"),
+    ]
+
+
+async def test_a_new_token_that_is_denied_is_not_asked_for_again() -> None:
+    shop = Shop()
+    shop.denies = {"/orders/1"}
+    async with api(shop.handle, Kept(lambda: 0.0)) as one:
+        for seen in (2, 5):
+            with pytest.raises(FetchFailed, match="answered 403"):
+                await fetch_all(one, WITH_TOKEN, TOKENS)
+            # The second time the token was kept: it is fetched anew, and denied as well.
+            assert len(shop.seen) == seen
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/token", "fetch 'token': the store answered 403: look at 'client_id' or 'client_key' in"),
+        ("/orders/1", "fetch 'order': the store answered 403: look at 'client_id' or 'client_key'"),
+        (
+            "/extra",
+            "fetch 'extra': the store answered 403: look at 'other' in the store's `tokens`",
+        ),
+    ],
+)
+async def test_a_denied_fetch_names_the_tokens_to_look_at_and_never_their_values(
+    path: str, told: str
+) -> None:
+    shop = Shop()
+    shop.denies = {path}
+
+    with pytest.raises(FetchFailed) as caught:
+        await fetched(shop.handle, WITH_TOKEN, TOKENS)
+
+    assert told in str(caught.value)
+    assert str(caught.value).endswith("(connections.toml)")
+    assert caught.value.transient is False
+
+
+async def test_a_fetch_without_a_token_that_is_denied_says_so() -> None:
+    bare = fetches('[[fetch]]\nname = "order"\nurl = "{setting.site}/orders/1"')
+
+    with pytest.raises(FetchFailed, match="401: no token was sent"):
+        await fetched(lambda _: httpx.Response(401), bare)
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+async def test_calls_to_one_store_are_spread_evenly_and_nothing_is_saved_up() -> None:
+    time = Time()
+    pace = Pace(lambda: time.now, time.sleep)
+
+    for _ in range(3):
+        await pace.turn("shop", 2.0)
+    await pace.turn("other", 2.0)
+    await pace.turn("shop", None)
+    time.now += 60.0
+    for _ in range(2):
+        await pace.turn("shop", 2.0)
+
+    assert time.slept == [0.5, 1.0, 0.5]
+
+
+async def test_every_call_waits_for_its_turn() -> None:
+    turns: list[int] = []
+
+    async def turn() -> None:
+        turns.append(1)
+
+    async with api(lambda _: page(1, 2) if len(turns) < 3 else page()) as one:
+        wanted = fetches(LINES.replace("{setting.query}", ""))
+        await fetch_all(replace(one, turn=turn), wanted, SCOPE)
+
+    assert len(turns) == 3
 
 
 async def test_an_expired_token_is_named_as_the_likely_reason() -> None:
-    with pytest.raises(FetchFailed, match="token") as caught:
+    with pytest.raises(FetchFailed, match="look at 'token' in") as caught:
         await fetched(lambda _: httpx.Response(401, text="t0k3n of ana@example.com"))
 
     assert "t0k3n" not in str(caught.value)
@@ -147,9 +464,9 @@ headers = { X-Token = "{resource.token.access}" }
         return httpx.Response(200, json={"id": 1})
 
     kept = Kept(lambda: 0.0)
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
+    async with api(handler, kept) as shop:
         for _ in range(2):
-            found = await fetch_all(client, "shop", both, SCOPE, kept, timeout=5.0)
+            found = await fetch_all(shop, both, SCOPE)
 
     assert found["order"] == {"id": 1}
     assert seen == ["POST /token grant=client", "GET /orders/1", "GET /orders/1"]

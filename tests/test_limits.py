@@ -123,6 +123,13 @@ class TestBreaker:
 
         assert not breaker.resting
 
+    def test_who_has_not_got_it_yet_is_there(self) -> None:
+        one = Breaker()
+        for _ in range(MOST_FAILURES + 1):
+            one.report(one.begin(), Verdict("transient", "404", None, 5, well=True), 0.0)
+
+        assert one.admits(0.0)
+
     def test_who_asks_to_wait_rests_at_once_and_as_long_as_asked(self) -> None:
         breaker = Breaker()
         attempt(breaker, 100.0, BUSY)

@@ -678,6 +678,19 @@ async def test_what_a_webhook_leaves_out_is_fetched_first(
     assert await states(journal, told.entry) == {"~": "delivered", ORDER: "delivered"}
 
 
+async def test_what_only_a_later_fetch_reads_is_not_kept(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    """A token that one fetch gets for the next must not lie in the journal."""
+    house = House(journal, outside, loaded, tokens={"admin_token": "t"})
+    outside.fetched = [{"extra": {}, "token": {"access_token": "s3cret"}}]
+
+    told = await house.post(webhook())
+
+    assert told.entry is not None
+    assert (await journal.load(told.entry)).resource == b'{"extra": {}}'
+
+
 async def test_a_fetched_order_waits_its_turn_like_any_other(
     journal: Journal, outside: Outside, loaded: Loaded
 ) -> None:
@@ -715,6 +728,28 @@ async def test_a_fetch_that_fails_for_now_is_parked_and_for_good_is_told(
     assert await states(journal, first.entry) == {"~": "queued"}
     assert second.status == "parked"
     assert (await journal.show(second.entry or 0)).state == "dead"
+    assert outside.sent == []
+
+
+async def test_what_the_store_has_not_got_yet_is_asked_for_a_few_times_and_then_told(
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webhook can be faster than the API of its own platform."""
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    house = House(journal, outside, loaded, **EXTRA)
+    missing = FetchFailed("fetch 'extra': the store answered 404", transient=True, few=5)
+    outside.fetched = [missing] * 9
+
+    told = await house.post(webhook())
+    for _ in range(9):
+        await finish_due(house.rooms)
+        await house.rooms.flights.drain(5.0)
+    entry = await journal.show(told.entry or 0)
+
+    assert (told.status, entry.state) == ("parked", "dead")
+    assert entry.deliveries[0].attempts == 5
+    assert entry.deliveries[0].reason == f"{missing}; given up after 5 attempts"
+    assert house.rooms.flights.gates.resting() == []
     assert outside.sent == []
 
 

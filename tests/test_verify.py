@@ -15,6 +15,7 @@ from bridge.types import InboundRequest, VerifiedRequest
 from bridge.verify import (
     HmacScheme,
     JwsDetachedScheme,
+    JwtScheme,
     Proofs,
     Scheme,
     SharedSecretScheme,
@@ -22,20 +23,24 @@ from bridge.verify import (
     restore,
     sign,
     verify,
+    wants,
 )
 from tests.signatures import (
     ADDRESSED,
     ADDRESSED_PROOFS,
     ADDRESSED_SIGNATURE,
     BODY,
+    ED25519,
     GOOD_HEAD,
     HEX,
     JWS,
+    JWT,
     LISTED,
     LISTED_PROOFS,
     LISTED_SIGNATURE,
     NOW,
     PLAIN,
+    RSA,
     SECRET,
     STAMPED,
     STAMPED_HEADERS,
@@ -49,6 +54,8 @@ from tests.signatures import (
     jwk,
     private_jwk,
     private_key,
+    private_pem,
+    public_pem,
     signed_as,
     webhook,
 )
@@ -214,6 +221,41 @@ def test_what_cannot_be_signed_is_said_in_a_sentence(scheme, proofs, message):
 def test_a_token_cannot_be_made_for_no_store():
     with pytest.raises(ValueError, match="no store is given"):
         sign(b"", TOKEN, TOKEN_PROOFS, headers={}, now=NOW)
+
+
+USES: dict[str, tuple[Scheme, str, str]] = {
+    "any text": (PLAIN, "s3cret", ""),
+    "no hexadecimal": (replace(PLAIN, key="hex"), "s3cret", "a key as hex"),
+    "hexadecimal": (replace(PLAIN, key="hex"), "00ff", ""),
+    "no base64": (STANDARD, "whsec_s3cret!", "a key as base64"),
+    "a public key": (RSA, public_pem(), ""),
+    "a private key to sign with": (RSA, private_pem(), ""),
+    "a secret for a key": (RSA, "s3cret", "a public key in PEM, RSA of 2048 bits or more"),
+    "a weak key": (RSA, public_pem(private_key(1, 1024)), "a public key in PEM, RSA of 2048 bits"),
+    "another kind of key": (ED25519, public_pem(), "a public key in PEM, Ed25519"),
+    "a key for a token": (JWT, public_pem(), ""),
+    "a secret for a token": (
+        JwtScheme(algorithms=("RS256", "RS512", "ES256")),
+        "s3cret",
+        "a public key in PEM, RSA of 2048 bits or more or P-256",
+    ),
+    "a password alone": (SharedSecretScheme(basic=True), "s3cret", "user:password"),
+    "a user and a password": (SharedSecretScheme(basic=True), "user:", ""),
+    "a slash in the path": (SharedSecretScheme(path=True), "a/b", "letters, digits and"),
+    "a header": (SharedSecretScheme(header="x-key"), "a/b", ""),
+    "a token": (TOKEN, "", ""),
+}
+
+
+@pytest.mark.parametrize(("scheme", "secret", "wanted"), USES.values(), ids=USES)
+def test_a_secret_that_its_scheme_has_no_use_for_is_known_before_any_webhook_comes(
+    scheme, secret, wanted
+):
+    told = wants(scheme, secret)
+
+    assert told.startswith(wanted)
+    assert bool(told) is bool(wanted)
+    assert not secret or secret not in told
 
 
 def delivery(file: Path) -> InboundRequest:

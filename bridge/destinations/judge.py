@@ -13,12 +13,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bridge.retry_after import retry_after
 from bridge.types import Reply, Verdict
 
 #: Statuses that come before the request is acted upon; any other 5xx may come after it.
@@ -146,23 +145,3 @@ def undocumented(body: bytes, answer: type[BaseModel]) -> Iterator[str]:
             ]
             if places:
                 yield f"{about}: {listed(places)}"
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """
-    Read how many seconds to wait.
-
-    There is no clock here: a date is measured from the answer's own Date, and without one it
-    tells nothing.
-
-    Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
-    """
-    asked = headers.get("retry-after", "").strip()
-    if re.fullmatch("[0-9]{1,9}", asked):
-        return float(asked)
-    try:
-        until, now = parsedate_to_datetime(asked), parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, OverflowError):
-        return None
-    until, now = (at if at.tzinfo else at.replace(tzinfo=UTC) for at in (until, now))
-    return max(0.0, (until - now).total_seconds())

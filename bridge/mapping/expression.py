@@ -117,6 +117,17 @@ def paths(part: Alternatives | Chain | Path | Literal) -> Iterator[Path]:
             return
 
 
+def ways(tree: Alternatives) -> Iterator[tuple[Path, ...]]:
+    """Give each way to a value of *tree*: the paths that one of its alternatives reads."""
+    for chain in tree.chains:
+        if not isinstance(chain.operand, Alternatives):
+            yield tuple(paths(chain))
+            continue
+        arguments = [path for call in chain.calls for one in call.arguments for path in paths(one)]
+        for way in ways(chain.operand):
+            yield (*way, *arguments)
+
+
 def spell(path: Path) -> str:
     """Write *path* as a mapping file does."""
     out = path.root

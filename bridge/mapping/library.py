@@ -71,6 +71,15 @@ def digits(value: str) -> str:
 
 
 @function(
+    Example("inDelivery", returns="indelivery"),
+    Example("PAGO À VISTA", returns="pago à vista"),
+)
+def lower(value: str) -> str:
+    """Write text in small letters, for words that a platform spells now so, now so."""
+    return value.lower()
+
+
+@function(
     Example("Idea &ndash; Black", returns="Idea – Black"),
     Example("R&B", returns="R&B"),
     Example("R&amp;amp;B", returns="R&amp;B"),

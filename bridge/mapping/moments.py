@@ -22,6 +22,8 @@ _MAIL_DATE = re.compile(
 )
 _DATE_PART = re.compile("DD|MM|YYYY")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: So many milliseconds end in January 1970, and so many seconds in the lifetime of online shops.
+_SURELY_SECONDS = 2_500_000_000
 
 
 @function(
@@ -87,14 +89,31 @@ def rfc2822(value: str) -> datetime | None:
 )
 def unix(value: int | Decimal) -> datetime:
     """Read seconds since the beginning of 1970."""
-    above, below = exact(value).as_integer_ratio()
     try:
-        return _EPOCH + timedelta(microseconds=above * 1_000_000 // below)
+        return _since_1970(exact(value), 1_000_000)
     except OverflowError:
         raise Refused(
             "found a number of seconds outside the years 1 to 9999, wanted seconds since 1970, "
             "not milliseconds"
         ) from None
+
+
+@function(
+    Example(1561479335250, returns=datetime(2019, 6, 25, 16, 15, 35, 250000, tzinfo=UTC)),
+    Example(0, returns=_EPOCH),
+    Example(1561479335, refused="not seconds"),
+    Example(10**18, refused="outside the years"),
+    Example("x", refused="wanted a number"),
+)
+def unix_ms(value: int | Decimal) -> datetime:
+    """Read milliseconds since the beginning of 1970."""
+    number = exact(value)
+    if number and abs(number) < _SURELY_SECONDS:
+        raise Refused("found a moment in January 1970, wanted milliseconds since then, not seconds")
+    try:
+        return _since_1970(number, 1_000)
+    except OverflowError:
+        raise Refused("found a number of milliseconds outside the years 1 to 9999") from None
 
 
 @function(
@@ -159,6 +178,11 @@ def _zone(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError):
         pass
     raise Refused("found no time zone of that name, wanted one such as America/Sao_Paulo")
+
+
+def _since_1970(number: Decimal, microseconds: int) -> datetime:
+    above, below = number.as_integer_ratio()
+    return _EPOCH + timedelta(microseconds=above * microseconds // below)
 
 
 def _utc(moment: datetime) -> datetime:

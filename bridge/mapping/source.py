@@ -6,7 +6,7 @@ What a source file says, checked and compiled: how a platform's webhook is prove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ from bridge.mapping.compile import Compiled, Run
 from bridge.mapping.expression import Named, Path
 from bridge.mapping.lines import Place
 from bridge.mapping.settings import Rules
-from bridge.mapping.template import Branch
+from bridge.mapping.template import Branch, expressions
 from bridge.mapping.text import Text
 
 EVENT_TYPES: tuple[str, ...] = get_args(EventType)
@@ -70,6 +70,23 @@ class Handshake:
 
 
 @dataclass(frozen=True, slots=True)
+class Pages:
+    """How a list goes on: the same call with a number of the page in its query, from 2."""
+
+    query: str
+    size: int  #: elements of a page; one with fewer is the last
+    most: int  #: pages
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """What the API of one store bears."""
+
+    per_second: float | None = None  #: requests, evenly spread
+    at_once: int | None = None  #: webhooks that fetch at the same moment
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """One call to the store for what the webhook leaves out."""
 
@@ -83,6 +100,8 @@ class Fetch:
     when: tuple[Compiled, ...]
     optional: bool
     keep: float  #: seconds that an answer may be used again
+    pages: Pages | None
+    secrets: tuple[str, ...]  #: the tokens to look at when it is denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +132,7 @@ class Source:
     methods: tuple[str, ...]  #: of requests that are webhooks
     answer: AnswerPolicy
     fetches: tuple[Fetch, ...]
+    fetching: Fetching
     topics: Mapping[str, tuple[str, ...]]
     when: Mapping[str, tuple[Compiled, ...]]
     order: Branch | None
@@ -143,9 +163,29 @@ class Source:
         """The tokens that its fetches use, as a store names them."""
         return self._names("secret")
 
-    def _names(self, root: str) -> frozenset[str]:
-        return frozenset(
-            path.steps[0].name
-            for path, _ in self.reads
-            if path.root == root and path.steps and isinstance(path.steps[0], Named)
+    @property
+    def resources(self) -> frozenset[str]:
+        """
+        What is read after the fetches; the journal keeps no others.
+
+        A token that one fetch gets for the next is none of them.
+        """
+        branches = (self.order, self.order_customer, self.customer)
+        mapped = (
+            *self.key,
+            *((self.occurred_at,) if self.occurred_at else ()),
+            *(one for conditions in self.when.values() for one in conditions),
+            *(one for branch in branches if branch for one in expressions(branch)),
         )
+        return _first_names("resource", (path for one in mapped for path in one.paths))
+
+    def _names(self, root: str) -> frozenset[str]:
+        return _first_names(root, (path for path, _ in self.reads))
+
+
+def _first_names(root: str, paths: Iterable[Path]) -> frozenset[str]:
+    return frozenset(
+        path.steps[0].name
+        for path in paths
+        if path.root == root and path.steps and isinstance(path.steps[0], Named)
+    )

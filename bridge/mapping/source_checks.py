@@ -7,10 +7,10 @@ believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bridge.mapping.compile import Compiled
-from bridge.mapping.expression import Named, Path, paths, spell
+from bridge.mapping.expression import Named, Path, spell, ways
 from bridge.mapping.lines import Table
 from bridge.mapping.source import EVENT_TYPES, Source
 from bridge.mapping.tables import section
@@ -52,19 +52,25 @@ def _check_fetched(source: Source, problems: Problems) -> None:
     told: set[Problem] = set()
     for event_type in EVENT_TYPES:
         leading = {topic for topic, types in source.topics.items() if event_type in types}
-        for one, path in _read_for(source, event_type) if leading else ():
-            told.update(_unfetched(source, one, path, leading))
+        for one in _read_for(source, event_type) if leading else ():
+            # Something else instead of what is not fetched would be wrong without a word.
+            told.update(_unfetched(source, one, leading, instead=_reads_resource))
     wanted = {topic for topic, types in source.topics.items() if types}
     for one in (*source.key, *((source.occurred_at,) if source.occurred_at else ())):
-        left = wanted - _fetched_in_turn(source, one)
-        for path in one.paths:
-            told.update(_unfetched(source, one, path, left))
+        told.update(_unfetched(source, one, wanted))
     for fetch in source.fetches:
         filled = (fetch.url, *(header for _, header in fetch.headers))
         for one in (*fetch.when, *(inner for part in filled for inner in part.expressions)):
-            for path in one.paths:
-                told.update(_unfetched(source, one, path, fetch.topics or wanted))
+            told.update(_unfetched(source, one, fetch.topics or wanted))
     problems.extend(sorted(told))
+
+
+def _reads_resource(way: Sequence[Path]) -> bool:
+    return any(path.root == "resource" for path in way)
+
+
+def _any(way: Sequence[Path]) -> bool:  # noqa: ARG001
+    return True
 
 
 def _check_believed(source: Source, table: Table, problems: Problems) -> None:
@@ -79,8 +85,8 @@ def _check_believed(source: Source, table: Table, problems: Problems) -> None:
     signed = frozenset.intersection(*(engine.signs for engine in weak))
     told: set[Problem] = set()
     for event_type in EVENT_TYPES:
-        for one, path in _read_for(source, event_type):
-            if path.root in _SENT:
+        for one in _read_for(source, event_type):
+            if any(path.root in _SENT for path in one.paths):
                 message = "the signature does not cover the body: read what is fetched instead"
                 told.add(one.place.problem(message))
     if source.occurred_at and not _believed(source.occurred_at, signed):
@@ -108,45 +114,45 @@ def _believed(one: Compiled, signed: frozenset[tuple[str, ...]]) -> bool:
 
 
 def _unfetched(
-    source: Source, one: Compiled, path: Path, topics: Iterable[str]
+    source: Source,
+    one: Compiled,
+    topics: Iterable[str],
+    *,
+    instead: Callable[[Sequence[Path]], bool] = _any,
 ) -> Iterator[Problem]:
-    """Tell for which of *topics* the resource that a path reads is not fetched."""
+    """
+    Tell for which of *topics* what an expression reads is not fetched.
+
+    Args:
+        instead: Which of its alternatives are as good, where another one is not fetched.
+    """
+    possible = [*ways(one.tree)]
+    for topic in topics:
+        missing = {
+            fetch.name
+            for fetch in source.fetches
+            if fetch.topics is not None and topic not in fetch.topics
+        }
+        lacking = [[path for path in way if _of(path) in missing] for way in possible]
+        if any(not lacks and instead(way) for way, lacks in zip(possible, lacking, strict=True)):
+            continue
+        for path in (path for lacks in lacking for path in lacks):
+            yield one.place.problem(
+                f"{spell(path)} is not fetched for topic '{topic}': add it to `topics` of "
+                f"the fetch '{_of(path)}'"
+            )
+
+
+def _of(path: Path) -> str:
+    """The fetch whose answer a path reads; "" when it reads none."""
     step = path.steps[0] if path.root == "resource" and path.steps else None
-    for fetch in source.fetches:
-        if isinstance(step, Named) and step.name == fetch.name and fetch.topics is not None:
-            for topic in set(topics) - fetch.topics:
-                yield one.place.problem(
-                    f"{spell(path)} is not fetched for topic '{topic}': add it to `topics` of "
-                    f"the fetch '{fetch.name}'"
-                )
+    return step.name if isinstance(step, Named) else ""
 
 
-def _fetched_in_turn(source: Source, one: Compiled) -> set[str]:
-    """
-    Give the topics for which one of the resources that a line tries in turn is fetched.
-
-    A webhook of an order fetches the order, one of a customer the customer, and both have the
-    same lines for key and time.
-    """
-    tried = [
-        {step.name for path in paths(chain) if path.root == "resource"
-         for step in path.steps[:1] if isinstance(step, Named)}
-        for chain in one.tree.chains
-    ]  # fmt: skip
-    fetched = {
-        topic: {one.name for one in source.fetches if one.topics is None or topic in one.topics}
-        for topic in source.topics
-    }
-    return {topic for topic, names in fetched.items() if any(one and one <= names for one in tried)}
-
-
-def _read_for(source: Source, event_type: str) -> Iterator[tuple[Compiled, Path]]:
-    """Every path that is read for an event of that type."""
+def _read_for(source: Source, event_type: str) -> Iterator[Compiled]:
+    """Every expression that is run for an event of that type."""
     is_order = event_type.startswith("order_")
     branches = (source.order, source.order_customer) if is_order else (source.customer,)
-    compiled = list(source.when.get(event_type, ()))
+    yield from source.when.get(event_type, ())
     for branch in branches:
-        compiled.extend(expressions(branch) if branch else ())
-    for one in compiled:
-        for path in one.paths:
-            yield one, path
+        yield from expressions(branch) if branch else ()

@@ -15,7 +15,7 @@ from bridge.event import Customer, Order
 from bridge.kinds import ANY, MOMENT, TEXT
 from bridge.mapping.compile import Compiled, Namespace, fixed, nearest
 from bridge.mapping.expression import Path, Selected
-from bridge.mapping.fetches import fetched_names, read_fetches
+from bridge.mapping.fetches import fetched_names, read_fetches, read_fetching
 from bridge.mapping.handshakes import read_handshakes
 from bridge.mapping.layout import compile_table, conditions
 from bridge.mapping.lines import Scalar, Table, plain
@@ -37,7 +37,8 @@ from bridge.mapping.text import Text, compile_url
 from bridge.types import Problem
 
 _TOP = (
-    "platform", "name", "rests_on", "experimental", "settings", "verify", "handshake", "webhook", "answer", "fetch",
+    "platform", "name", "rests_on", "experimental", "settings", "verify", "handshake", "webhook",
+    "answer", "fetches", "fetch",
     "topics", "when", "order", "customer",
 )  # fmt: skip
 _WEBHOOK = ("topic", "key", "tenant", "occurred_at", "parse", "methods")
@@ -98,6 +99,7 @@ def read_source(
         methods=_methods(file, webhook),
         answer=_answer(file),
         fetches=fetches,
+        fetching=read_fetching(file),
         topics=_topics(file),
         when=_when(file, late),
         order=order,

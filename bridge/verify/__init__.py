@@ -61,6 +61,7 @@ __all__ = [
     "sign",
     "signed_paths",
     "verify",
+    "wants",
 ]
 
 Scheme = (
@@ -130,6 +131,25 @@ def verify(
         case NothingScheme():
             pass  # what it says is not believed: the file may only read what is fetched
     return VerifiedRequest(request, scheme.engine)
+
+
+def wants(scheme: Scheme, secret: str) -> str:
+    """
+    Say what a store's secret should be, where *scheme* has no use for the one it is.
+
+    Returns:
+        Words such as "a key in hexadecimal"; "" when the secret is usable.
+    """
+    match scheme:
+        case HmacScheme():
+            return hmac.wants(scheme, secret)
+        case AsymmetricScheme():
+            return asymmetric.wants(scheme, secret)
+        case JwtScheme():
+            return jwt.wants(scheme, secret)
+        case SharedSecretScheme():
+            return shared_secret.wants(scheme, secret)
+    return ""
 
 
 def key_addresses(request: InboundRequest, scheme: Scheme, keys: str) -> tuple[str, ...]:

@@ -40,6 +40,10 @@ from bridge.verify.keys import Key, private_key, public_key
 #: Whatever a pattern allows, nothing else can stand in a path: no host, no query, no way up.
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _LONGEST_PATH = 200
+_KINDS: Mapping[str, type[RSAPublicKey] | type[Ed25519PublicKey]] = {
+    "rsa-sha256": RSAPublicKey,
+    "ed25519": Ed25519PublicKey,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +118,28 @@ def check(
         SignatureMismatch: Everything else.
     """
     found = carried(request, scheme, url)
-    kind = RSAPublicKey if scheme.algorithm == "rsa-sha256" else Ed25519PublicKey
+    kind = _KINDS[scheme.algorithm]
     public = [read for key in keys if isinstance(read := public_key(key), kind)]
     header = f"header {found[0].header!r}"
     if not public:
-        wanted = "RSA of 2048 bits or more" if scheme.algorithm == "rsa-sha256" else "Ed25519"
         raise KeyUnknown(
-            f"{header} cannot be checked: of the {len(keys)} known keys none is {wanted}"
+            f"{header} cannot be checked: of the {len(keys)} known keys none is {_words(scheme)}"
         )
     proven = [one for one in found if _proves(one, public)]
     if not proven:
         raise KeyUnknown(f"{header} was not made with any of {len(public)} keys over this webhook")
     check_age(proven[0], scheme, now)
+
+
+def wants(scheme: AsymmetricScheme, secret: str) -> str:
+    """
+    Say what *secret* should be; "" when it is that.
+
+    A private key proves nothing, and is what `sign` signs with.
+    """
+    if isinstance(public_key(secret), _KINDS[scheme.algorithm]) or private_key(secret):
+        return ""
+    return f"a public key in PEM, {_words(scheme)}"
 
 
 def sign(
@@ -157,6 +171,10 @@ def sign(
             f"only the platform can sign: no private key for {scheme.algorithm} is given"
         )
     return carry(base64.b64encode(made).decode(), scheme, prepared)
+
+
+def _words(scheme: AsymmetricScheme) -> str:
+    return "RSA of 2048 bits or more" if scheme.algorithm == "rsa-sha256" else "Ed25519"
 
 
 def _proves(one: Carried, keys: Sequence[RSAPublicKey | Ed25519PublicKey]) -> bool:

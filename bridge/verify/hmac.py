@@ -81,6 +81,11 @@ def check(
     check_age(proven[0], scheme, now)
 
 
+def wants(scheme: HmacScheme, secret: str) -> str:
+    """Say what *secret* should be; "" when it is that."""
+    return "" if _key(secret, scheme) else f"a key as {scheme.key}"
+
+
 def sign(
     body: bytes,
     scheme: HmacScheme,

@@ -98,6 +98,19 @@ def check_signature(
         raise KeyUnknown(f"{place} was not made with any of {len(public)} keys over this body")
 
 
+def wants_key(secret: str, algorithms: Sequence[str]) -> str:
+    """
+    Say what *secret* should be; "" when it is that.
+
+    A private key proves nothing, and is what `make_signature` signs with.
+    """
+    kinds = tuple(_KNOWN[name].public for name in algorithms)
+    if isinstance(public_key(secret), kinds) or private_key(secret):
+        return ""
+    words = dict.fromkeys(_KNOWN[name].words for name in algorithms)
+    return f"a public key in PEM, {' or '.join(words)}"
+
+
 def make_signature(message: bytes, algorithm: str, keys: Sequence[Key]) -> bytes:
     """
     Sign with the first private key that *algorithm* takes.

@@ -17,7 +17,13 @@ from typing import Any, ClassVar
 from bridge import compact
 from bridge.errors import SignatureMismatch, SignatureMissing
 from bridge.types import InboundRequest
-from bridge.verify.jose import check_algorithms, check_signature, json_object, make_signature
+from bridge.verify.jose import (
+    check_algorithms,
+    check_signature,
+    json_object,
+    make_signature,
+    wants_key,
+)
 from bridge.verify.keys import Key
 
 _PLACE = "the body"
@@ -70,6 +76,11 @@ def check(
     message = f"{found[0]}.{found[1]}".encode()
     check_signature(head, message, signature, keys, scheme.algorithms, _PLACE)
     _check_claims(claims, scheme, now)
+
+
+def wants(scheme: JwtScheme, secret: str) -> str:
+    """Say what *secret* should be; "" when it is that."""
+    return wants_key(secret, scheme.algorithms)
 
 
 def sign(body: bytes, scheme: JwtScheme, keys: Sequence[Key], *, now: datetime) -> bytes:

@@ -67,6 +67,13 @@ def check(request: InboundRequest, scheme: SharedSecretScheme, secrets: Sequence
         raise SignatureMismatch(f"{place} is none of the store's {len(usable)} secrets")
 
 
+def wants(scheme: SharedSecretScheme, secret: str) -> str:
+    """Say what *secret* should be; "" when it is that."""
+    if scheme.path and not _SEGMENT.fullmatch(secret):
+        return "letters, digits and . _ ~ - alone: it stands in an address"
+    return "user:password" if scheme.basic and ":" not in secret else ""
+
+
 def sign(scheme: SharedSecretScheme, secret: str) -> tuple[dict[str, str], dict[str, str], str]:
     """
     Give the headers and query parameters that the platform would add, and what it would write
