@@ -269,7 +269,7 @@ class _Checker:
 
     def path(self, part: Path) -> tuple[Run, Kind]:
         for step in part.steps:
-            if isinstance(step, Selected):
+            if isinstance(step, Selected) and step.value is not None:
                 self.value(step.value)
                 if _blank(step.value):
                     self.wrong("blank text is nothing, which equals nothing", step.value.column)
@@ -284,7 +284,7 @@ class _Checker:
         values = {
             step.value: quiet.value(step.value)[0]
             for step in part.steps
-            if isinstance(step, Selected)
+            if isinstance(step, Selected) and step.value is not None
         }
         return walker(part, values), kind
 

@@ -40,10 +40,14 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The elements whose field equals a value, or does not: ``[name='x']``, ``[name!='x']``."""
+    """
+    The elements whose field equals a value, or does not: ``[name='x']``, ``[name!='x']``.
+
+    A star is any value: those whose field is something, ``[name=*]``, or nothing, ``[name!=*]``.
+    """
 
     name: str
-    value: Value
+    value: Value | None  #: None: any
     equal: bool
     column: int
 
@@ -111,7 +115,7 @@ def paths(part: Alternatives | Chain | Path | Literal) -> Iterator[Path]:
         case Path():
             yield part
             for step in part.steps:
-                if isinstance(step, Selected):
+                if isinstance(step, Selected) and step.value is not None:
                     yield from paths(step.value)
         case Literal():
             return
@@ -141,7 +145,8 @@ def spell(path: Path) -> str:
                 out += "[*]"
             case Selected():
                 sign = "=" if step.equal else "!="
-                out += f"[{_spell_name(step.name)}{sign}{spell_value(step.value)}]"
+                value = "*" if step.value is None else spell_value(step.value)
+                out += f"[{_spell_name(step.name)}{sign}{value}]"
     return out
 
 

@@ -5,7 +5,7 @@ Parse the expressions of mapping files.
     chain      = operand { "|" call }
     operand    = path | literal | "(" expression ")"
     path       = name { step }
-    step       = "." name | "[" integer "]" | "[*]" | "[" name ("=" | "!=") value "]"
+    step       = "." name | "[" integer "]" | "[*]" | "[" name ("=" | "!=") ( value | "*" ) "]"
     call       = name [ "(" value { "," value } ")" ]
     value      = path | literal
     literal    = 'text' | number | true | false
@@ -199,15 +199,20 @@ class _Parser:
         else:
             self._skip()
             name = self._step_name(wanted="a number, '*' or name='value'")
-            equal = not self._take("!=")
-            if equal:
-                self._expect("=", "'=' or '!='")
-            self._deeper()
-            value = self._value("a path, 'text', a number, true or false")
-            self._depth -= 1
-            step = Selected(name, value, equal, start)
+            step = self._selected(name, start)
         self._expect("]")
         return step
+
+    def _selected(self, name: str, start: int) -> Selected:
+        equal = not self._take("!=")
+        if equal:
+            self._expect("=", "'=' or '!='")
+        if self._take("*"):
+            return Selected(name, None, equal, start)
+        self._deeper()
+        value = self._value("a path, 'text', a number, true or false")
+        self._depth -= 1
+        return Selected(name, value, equal, start)
 
     def _step_name(self, wanted: str = "the name of a field") -> str:
         if match := _TEXT.match(self._text, self._at):

@@ -144,7 +144,7 @@ def _opening(
     step: Step, values: Mapping[Value, Run]
 ) -> tuple[Callable[[Any], list[Any]], list[Many]]:
     if isinstance(step, Selected):
-        return _list_of, [_select(step, values[step.value], holes=False)]
+        return _list_of, [_select(step, values, holes=False)]
     return _list_of, []
 
 
@@ -157,8 +157,8 @@ def _further(step: Step, values: Mapping[Value, Run], *, spread: bool) -> list[M
     """
     if isinstance(step, Selected):
         if spread:
-            return [_select(step, values[step.value], holes=True)]
-        return [_open_each, _select(step, values[step.value], holes=True)]
+            return [_select(step, values, holes=True)]
+        return [_open_each, _select(step, values, holes=True)]
     if isinstance(step, Every):
         return [_open_each]
     move = _move(step)
@@ -176,8 +176,11 @@ def _open_each(elements: list[Any], scope: Scope) -> list[Any]:  # noqa: ARG001
     return out
 
 
-def _select(step: Selected, value: Run, *, holes: bool) -> Many:
+def _select(step: Selected, values: Mapping[Value, Run], *, holes: bool) -> Many:
     name, equal = step.name, step.equal
+    if step.value is None:
+        return _select_any(name, equal=equal, holes=holes)
+    value = values[step.value]
 
     def select(elements: list[Any], scope: Scope) -> list[Any]:
         wanted = value(scope)
@@ -187,6 +190,22 @@ def _select(step: Selected, value: Run, *, holes: bool) -> Many:
                 if holes or not equal:
                     out.append(None)
             elif (wanted is not None and same(_field(one, name), wanted)) is equal:
+                out.append(one)
+        return out
+
+    return select
+
+
+def _select_any(name: str, *, equal: bool, holes: bool) -> Many:
+    """Filter by whether a field is something; who is nothing has no such field, or is a hole."""
+
+    def select(elements: list[Any], scope: Scope) -> list[Any]:  # noqa: ARG001
+        out: list[Any] = []
+        for one in elements:
+            if one is None:
+                if holes or not equal:
+                    out.append(None)
+            elif ((found := _field(one, name)) is not None and not blank(found)) is equal:
                 out.append(one)
         return out
 

@@ -67,6 +67,8 @@ def test_an_operand_is_a_path_or_a_text(text, expected):
         ("x[a=-1.50]", Selected("a", Literal(Decimal("-1.50"), 4), equal=True, column=1)),
         ("x[a=true]", Selected("a", Literal(value=True, column=4), equal=True, column=1)),
         ("x[a=false]", Selected("a", Literal(value=False, column=4), equal=True, column=1)),
+        ("x[a=*]", Selected("a", None, equal=True, column=1)),
+        ("x[a != *]", Selected("a", None, equal=False, column=1)),
         ("x[a=b.c]", Selected("a", Path("b", (Named("c", 6),), 4), equal=True, column=1)),
         (
             "x[a=b[c='d']]",
@@ -227,7 +229,16 @@ def test_an_expression_may_be_twenty_levels_deep_and_no_deeper(begin, levels, en
 
 @pytest.mark.parametrize(
     "text",
-    ["a", "a.b[0]", "a.'b c'", "a[*].b", "a[b='c'][d!=e.f].g", "a['b c'=true]", "a[b=-1.50]"],
+    [
+        "a",
+        "a.b[0]",
+        "a.'b c'",
+        "a[*].b",
+        "a[b='c'][d!=e.f].g",
+        "a[b=*][c!=*].d",
+        "a['b c'=true]",
+        "a[b=-1.50]",
+    ],
 )
 def test_a_path_is_spelled_as_it_is_written(text):
     path = operand(text)
@@ -237,7 +248,7 @@ def test_a_path_is_spelled_as_it_is_written(text):
 
 
 def test_every_path_of_an_expression_is_found():
-    expression = parse("(a[b=c] | f(d) ?? e) | g('x', h) | i ?? (j ?? 'k')")
+    expression = parse("(a[b=c][k!=*] | f(d) ?? e) | g('x', h) | i ?? (j ?? 'k')")
 
     assert ["a", "c", "d", "e", "h", "j"] == [path.root for path in paths(expression)]
 
@@ -266,7 +277,9 @@ def _parse_or_refuse(text: str) -> None:
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,3}", fullmatch=True)
-FIELDS = NAMES.map(".{}".format) | st.sampled_from([".'x y'", "[0]", "[*]", "[a='b']", "[a!=1]"])
+FIELDS = NAMES.map(".{}".format) | st.sampled_from(
+    [".'x y'", "[0]", "[*]", "[a='b']", "[a!=1]", "[a=*]"]
+)
 PATHS = st.tuples(NAMES.filter(lambda name: name not in ("true", "false")), st.lists(FIELDS)).map(
     lambda parts: parts[0] + "".join(parts[1])
 )

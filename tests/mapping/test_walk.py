@@ -123,6 +123,9 @@ def test_a_step_into_what_has_no_inside_is_refused_without_the_value(path, messa
         ("body.lines[sale=true].id", [1]),
         ("body.lines[sale!=true].id", [2, 3]),  # also the one without the field
         ("body.lines[name!='x'].id", [1, 2, 3]),
+        ("body.lines[sale=*].id", [1, 2]),
+        ("body.lines[sale!=*].id", [3]),
+        ("body.lines[kind='a'][sale=*].id", [1]),
         ("body.lines[kind='a'][sale=true].id", [1]),
         ("body.lines[kind='a'][sale!=true].id", [3]),
         ("body.lines[kind='a'][id!=1][id!=3].id", []),
@@ -158,6 +161,9 @@ def test_a_list_that_is_missing_in_one_of_several_elements_is_a_hole():
         ("body[*].lines[kind!='a'].n", [{}, {"lines": [{"kind": "b", "n": 1}]}], [None, 1]),
         ("body[key=setting.unset].n", [{"key": None, "n": 1}], []),
         ("body[key!=setting.unset].n", [{"key": None, "n": 1}], [1]),
+        ("body[key=*].n", [None, {"key": None}, {"key": " "}, {"key": {}, "n": 1}], [1]),
+        ("body[key!=*].n", [None, {"key": " ", "n": 1}, {"key": 0}], [None, 1]),
+        ("body[*].lines[kind=*].n", [{}, {"lines": [{"kind": "a", "n": 1}]}], [None, 1]),
     ],
 )
 def test_null_is_equal_to_nothing_and_a_hole_where_it_counts(path, body, expected):
