@@ -134,7 +134,7 @@ def _part(
 
 
 def _leaf(leaf: Leaf, scope: Scope, sides: _Sides, at: int | None, shown: str) -> Iterator[str]:
-    value = leaf.fill(scope, [])
+    value = _run(leaf, scope)
     if value is None:
         return
     origin = leaf.origin
@@ -212,7 +212,7 @@ def _body_line(compiled: Compiled, scope: Scope) -> Iterator[str]:
             return
 
 
-def _run(compiled: Compiled, scope: Scope) -> Any:
+def _run(compiled: Compiled | Leaf, scope: Scope) -> Any:
     try:
         return compiled.run(scope)
     except Refused:
