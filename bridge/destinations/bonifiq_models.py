@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
-from fractions import Fraction
+from decimal import Context, Decimal, localcontext
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
@@ -49,7 +48,7 @@ def _error(number: int) -> str:
 
 def _unicode(text: str) -> str:
     try:
-        text.encode()
+        text.isascii() or text.encode()
     except UnicodeEncodeError:
         raise ValueError("found half a surrogate pair, wanted Unicode text") from None
     return text
@@ -78,7 +77,8 @@ Text = Annotated[str, AfterValidator(_unicode)]
 Key = Annotated[Text, AfterValidator(_not_blank)]
 Moment = Annotated[datetime, AfterValidator(_utc)]
 #: 28 digits are what a .NET decimal, the documented type, surely holds.
-Money = Annotated[Decimal, BeforeValidator(_exact), Field(max_digits=28)]
+Money = Annotated[Decimal, Field(max_digits=28), BeforeValidator(_exact)]
+_ADDED = Context(prec=80)  #: exact for sums of them
 
 
 class _Body(BaseModel):
@@ -232,10 +232,11 @@ def _broken_amounts(order: OrderRequest) -> Iterator[str]:
             "every line, or no Products"
         )
         return
-    # Decimals are added to 28 digits only; fractions are exact.
-    lines = sum(Fraction(price) for price in prices if price is not None)
-    if lines != Fraction(order.OrderTotal):
-        less_or_more = "less" if lines < Fraction(order.OrderTotal) else "more"
+    # Without it sums would be rounded to 28 digits.
+    with localcontext(_ADDED):
+        lines = sum(price for price in prices if price is not None)
+    if lines != order.OrderTotal:
+        less_or_more = "less" if lines < order.OrderTotal else "more"
         yield (
             f"ProductPrice of all Products adds up to {less_or_more} than OrderTotal, wanted "
             "exactly OrderTotal: net line totals, with the order's discounts spread over them"

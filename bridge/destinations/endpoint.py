@@ -8,9 +8,10 @@ request is written, and what an answer means.  Nothing here does I/O.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import simplejson
@@ -19,6 +20,7 @@ from pydantic import BaseModel
 from bridge.types import Reply, Verdict
 
 Choice = str | int | bool
+_JSON = frozenset({str, int, bool, Decimal})  #: what a document holds as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +107,33 @@ def document(model: BaseModel) -> dict[str, Any]:
     Raises:
         ValueError: A moment has no zone.
     """
-    plain: dict[str, Any] = _plain(model.model_dump(exclude_unset=True))
-    return plain
+    return _filled(model.__dict__, model.model_fields_set)
+
+
+def _filled(named: Mapping[str, Any], given: Container[str]) -> dict[str, Any]:
+    out = {}
+    for name, value in named.items():
+        if name not in given:
+            continue
+        if value.__class__ not in _JSON:
+            value = _plain(value)
+            if value is None or value == {}:
+                continue
+        out[name] = value
+    return out
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        named = {name: _plain(one) for name, one in value.items()}
-        return {name: one for name, one in named.items() if one is not None and one != {}}
     if isinstance(value, list | tuple):
         return [one for one in map(_plain, value) if one is not None and one != {}]
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError("found a moment without a zone, wanted one in UTC")
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    if isinstance(value, dict):
+        return _filled(value, value)
+    if isinstance(value, BaseModel):
+        return document(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
