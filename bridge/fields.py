@@ -114,7 +114,7 @@ def read_flag(value: Any) -> bool:
 
 def read_moment(value: Any) -> datetime | None:
     """Read ISO 8601 with an offset, as UTC; without an offset it is refused."""
-    moment = value if isinstance(value, datetime) else moment_of(value)
+    moment = moment_of(value) if isinstance(value, str) else value
     if moment is not None and moment.tzinfo is None:
         raise Refused("found a time without an offset, wanted one; `timestamp(zone)` names a zone")
     return moment.astimezone(UTC) if moment else None

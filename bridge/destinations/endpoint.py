@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import simplejson
@@ -20,6 +21,9 @@ from pydantic import BaseModel
 from bridge.types import Reply, Verdict
 
 Choice = str | int | bool
+_encoder = partial(simplejson.JSONEncoder, use_decimal=True, ensure_ascii=False, allow_nan=False)
+_READABLE = _encoder()
+_CANONICAL = _encoder(sort_keys=True, separators=(",", ":"))
 _JSON = frozenset({str, int, bool, Decimal})  #: what a document holds as it is
 
 
@@ -145,15 +149,8 @@ def encode(document: Mapping[str, Any], *, canonical: bool = False) -> bytes:
         document: Text, numbers, booleans, lists and objects; the caller has made dates to text.
         canonical: Sort the names, for a fingerprint.
     """
-    separators = (",", ":") if canonical else None
-    text: str = simplejson.dumps(
-        document,
-        use_decimal=True,
-        ensure_ascii=False,
-        allow_nan=False,
-        sort_keys=canonical,
-        separators=separators,
-    )
+    encoder = _CANONICAL if canonical else _READABLE
+    text: str = encoder.encode(document)
     return text.encode()
 
 
