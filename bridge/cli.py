@@ -130,7 +130,7 @@ def map_(
         list[str],
         typer.Option(
             metavar="NAME=VALUE",
-            help="Of the source or an endpoint; test_orders=true lets test orders count.",
+            help="Of the source or an endpoint; test_orders=true and country=BR are the store's own.",
         ),
     ] = [],  # noqa: B006
 ) -> None:

@@ -16,7 +16,7 @@ import simplejson
 from bridge.errors import FetchFailed
 from bridge.flights import Flights
 from bridge.journal.protocol import FETCH, Flight, Journal, Planned, Standing
-from bridge.plan import Plan, Route, plan
+from bridge.plan import Plan, Route, plan, remarked
 from bridge.types import InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
 
 
@@ -61,7 +61,14 @@ def begin(
     if today is None or payload is None:
         return _begin_nothing(flight, planned, today, rooms)
     current = replace(flight, print=today.print)
-    return Begun(rooms.flights.launch(current, lambda: rooms.send(route, payload)))
+
+    async def send() -> Verdict:
+        verdict = await rooms.send(route, payload)
+        if verdict.kind in ("transient", "unsure"):
+            return verdict
+        return replace(verdict, reason=remarked(payload.remarks, verdict.reason))
+
+    return Begun(rooms.flights.launch(current, send))
 
 
 def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: Rooms) -> Begun:

@@ -21,6 +21,7 @@ from typing import Any
 
 from bridge.currency import exponent
 from bridge.event import Event
+from bridge.types import Problem
 
 _EXACT = Context(prec=80)
 _ZERO = Decimal(0)
@@ -51,6 +52,7 @@ def build(
     facts: Mapping[str, Any],
     order: Mapping[str, Any] | None,
     customer: Mapping[str, Any] | None,
+    remarks: tuple[Problem, ...] = (),
 ) -> Event:
     """
     Make the event of converted facts, with all that is derived.
@@ -59,6 +61,7 @@ def build(
         facts: The fields of `Facts`.
         order: The mapped fields of `Order`, nested as in the model; None in a customer event.
         customer: The mapped fields of `Customer`.
+        remarks: What was left out of them.
 
     Raises:
         NotDerivable: An amount is negative or missing, or `paid` would be below zero.
@@ -68,7 +71,8 @@ def build(
             "event": facts,
             "order": _order(facts, order) if order is not None else {},
             "customer": _customer(customer or {}),
-        }
+        },
+        remarks,
     )
 
 

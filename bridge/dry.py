@@ -14,6 +14,7 @@ from bridge.mapping.check import Checked
 from bridge.mapping.compile import nearest
 from bridge.mapping.settings import Rules, read_text
 from bridge.mapping.source import Source
+from bridge.phones import not_a_country
 from bridge.plan import plan
 from bridge.send import topic_headers
 from bridge.types import InboundRequest, Problem
@@ -35,7 +36,7 @@ def dry_run(
 
     Args:
         resources: What fetches would answer, by name; a name may be left out when there is one.
-        settings: Of the source or of endpoints, as texts; also `test_orders`.
+        settings: Of the source or of endpoints, as texts; also `test_orders` and `country`.
 
     Returns:
         What to print, and whether the body could be mapped.
@@ -65,6 +66,8 @@ def dry_run(
             one.endpoint: one.reason for one in planned.deliveries if one.state == "ignored"
         },
     }
+    if planned.event.remarks:
+        told["remarks"] = [_error(one) for one in planned.event.remarks]
     return told, True
 
 
@@ -83,10 +86,15 @@ def _overrides(checked: Checked, source: Source, settings: Mapping[str, str]) ->
     """Give every setting to whoever declares it: the source, endpoints, or both."""
     own: dict[str, Any] = {}
     endpoints: dict[str, Any] = {name: {"settings": {}} for name in checked.destinations}
-    test_orders = False
+    store: dict[str, Any] = {"settings": own, "endpoints": endpoints}
     for name, text in settings.items():
         if name == "test_orders":
-            test_orders = text == "true"
+            store[name] = text == "true"
+            continue
+        if name == "country":
+            if message := not_a_country(text):
+                raise ConfigError(f"--setting: {message}")
+            store[name] = text
             continue
         takers: list[tuple[Rules, dict[str, Any]]] = [(source.settings, own)]
         takers += [
@@ -103,7 +111,7 @@ def _overrides(checked: Checked, source: Source, settings: Mapping[str, str]) ->
                 into[name] = read_text(rules, name, text)
             except ValueError as error:
                 raise ConfigError(f"--setting: {error}") from None
-    return {"settings": own, "endpoints": endpoints, "test_orders": test_orders}
+    return store
 
 
 def _resources(source: Source, given: Sequence[tuple[str | None, bytes]]) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.fields import (
+    Country,
     Currency,
     Date,
     Document,
@@ -28,6 +29,7 @@ from bridge.fields import (
     Text,
     Texts,
 )
+from bridge.types import Problem
 
 EventType = Literal[
     "order_paid",
@@ -149,7 +151,12 @@ class Customer(_Fact):
     name: Text = Field(None, description="Full name; made of the two below when missing.")
     first_name: Text = Field(None, description="First word of `name` when missing.")
     last_name: Text = Field(None, description="Rest of `name` when missing.")
-    phone: Text = Field(None, description="As the store has it.")
+    phone: Text = Field(
+        None, description="`+` and digits (E.164); left out with a remark if it cannot be read."
+    )
+    country: Country = Field(
+        None, description="Of the address that `phone` is from: two letters (ISO 3166-1)."
+    )
     document: Document = Field(None, description="CPF, CNPJ or tax number.")
     birthday: Date = Field(None, description="Day of birth.")
     registered_at: Moment = Field(None, description="When the account was made.")
@@ -180,6 +187,8 @@ class Event:
     #: By namespace of a destination file: `event`, `order` (empty without one) and `customer`.
     #: What is not known is not there.
     values: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    #: What was left out of it, where, and why; for people, and no destination reads it.
+    remarks: tuple[Problem, ...] = ()
 
     def namespaces(self) -> dict[str, dict[str, Any]]:
         """Give the namespaces of a destination file; `item` is an element of `order.items`."""

@@ -31,7 +31,7 @@ from bridge.mapping.template import Branch, Each, Leaf, Part, Several, leaves
 from bridge.plan import Plan, Route, plan
 from bridge.record import read_resources, recall
 from bridge.settings import Settings
-from bridge.types import Skipped
+from bridge.types import Problem, Skipped
 from bridge.verify import restore
 
 Scope = Mapping[str, Any]
@@ -45,6 +45,7 @@ class _Sides:
     body: Scope  #: namespaces of the source file
     event: Scope  #: namespaces of the destination file
     order: bool
+    remarks: tuple[Problem, ...]  #: what was left out of the event
 
 
 def explain_fixture(settings: Settings, folder: Path, endpoint: str | None) -> list[str]:
@@ -98,7 +99,8 @@ def _explain(planned: Plan, where: Route, endpoint: str | None) -> list[str]:
 
 
 def _sides(planned: Plan, event: Event, where: Route) -> _Sides:
-    return _Sides(where.source, planned.scope, event.namespaces(), event.order is not None)
+    namespaces, is_order = event.namespaces(), event.order is not None
+    return _Sides(where.source, planned.scope, namespaces, is_order, event.remarks)
 
 
 def _payload(where: Route, name: str, event: Event, sides: _Sides) -> Iterator[str]:
@@ -136,6 +138,7 @@ def _part(
 def _leaf(leaf: Leaf, scope: Scope, sides: _Sides, at: int | None, shown: str) -> Iterator[str]:
     value = _run(leaf, scope)
     if value is None:
+        yield from _left_out(leaf, scope, sides, shown)
         return
     origin = leaf.origin
     yield f"  {shown} = {value}"
@@ -143,6 +146,15 @@ def _leaf(leaf: Leaf, scope: Scope, sides: _Sides, at: int | None, shown: str) -
     for part in leaf.parts:
         for field in _fields(part, scope):
             yield from _source_line(field, sides, at)
+
+
+def _left_out(leaf: Leaf, scope: Scope, sides: _Sides, shown: str) -> Iterator[str]:
+    chains = (chain for part in leaf.parts for chain in part.tree.chains)
+    read = {field for chain in chains for field in _chain_fields(chain, scope)}
+    for remark in sides.remarks:
+        if remark.field in read:
+            yield f"  {shown}"
+            yield f"      {remark}"
 
 
 def _fields(compiled: Compiled, scope: Scope) -> Iterator[str]:

@@ -27,6 +27,7 @@ from bridge.kinds import (
     Refused,
     name_of,
 )
+from bridge.phones import COUNTRIES
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -77,6 +78,17 @@ def read_currency(value: Any) -> str | None:
     if len(text) != 3 or not (text.isascii() and text.isalpha()):
         raise Refused("found text that is no currency, wanted three letters (ISO 4217)")
     return text.upper()
+
+
+def read_country(value: Any) -> str | None:
+    """
+    Read a country: two letters (ISO 3166-1), upper case.
+
+    It is only asked for to read a phone number, so one that is not known, such as a name, is
+    nothing and not refused: an order without a phone still counts.
+    """
+    country = value.strip().upper()
+    return country if country in COUNTRIES else None
 
 
 def read_number(value: Any) -> Decimal | None:
@@ -235,6 +247,7 @@ Document = Annotated[
     str | None, FieldType("document", "a document", TEXT | INTEGER, TEXT, read_document)
 ]
 Currency = Annotated[str, FieldType("currency", "a currency", TEXT, TEXT, read_currency)]
+Country = Annotated[str | None, FieldType("country", "a country", TEXT, TEXT, read_country)]
 Number = Annotated[Decimal | None, _NUMBER]
 Money = Annotated[Decimal | None, _MONEY]
 Flag = Annotated[bool | None, _FLAG]

@@ -87,7 +87,7 @@ def route(platform: str, checked: Checked, overrides: Mapping[str, Any]) -> Rout
     Make a store of *platform* that feeds every endpoint and is no real one.
 
     Args:
-        overrides: `settings`, `test_orders`, and `endpoints` with their `settings`.
+        overrides: `settings`, `test_orders`, `country`, and `endpoints` with their `settings`.
     """
     source = checked.sources[platform]
     own = overrides.get("endpoints", {})
@@ -107,6 +107,7 @@ def route(platform: str, checked: Checked, overrides: Mapping[str, Any]) -> Rout
         name="fixture",
         source=platform,
         tenant=None,
+        country=overrides.get("country"),
         secrets=(),
         tokens={},
         verify=next(iter(source.verify)),
@@ -135,7 +136,10 @@ def goldens(planned: Plan) -> Mapping[str, str]:
     """Spell what a fixture became, by the name of its golden file."""
     if planned.event is None:
         return {}
-    documents = {"event.json": event_document(planned.event)}
+    event = event_document(planned.event)
+    if planned.event.remarks:
+        event["remarks"] = [f"{one.field}: {one.message}" for one in planned.event.remarks]
+    documents = {"event.json": event}
     for name, payload in planned.payloads.items():
         documents[f"{name}.json"] = dict(payload.document)
     return {name: spell(one) for name, one in documents.items()}

@@ -7,7 +7,7 @@ from what the journal kept, so that a corrected mapping file cures what it broke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -179,7 +179,14 @@ def _mapped(verified: VerifiedRequest, route: Route, scope: Scope, head: Head) -
     request, store = verified.request, route.store
     key = head.key or body_key(head.topic, request.body)
     try:
-        event = map_event(route.source, verified, scope, head, test_orders=store.test_orders)
+        event = map_event(
+            route.source,
+            verified,
+            scope,
+            head,
+            test_orders=store.test_orders,
+            country=store.country,
+        )
     except EventError as error:
         return _dead(head.topic, request, error)
     if isinstance(event, Ignored):
@@ -206,6 +213,7 @@ def _delivery(
     problems: list[Problem],
 ) -> tuple[Planned, Payload | None]:
     destination, endpoint, _ = route.destinations[connection.endpoint]
+    remarks = tuple(str(one) for one in event.remarks)
     stamp, tie = version(event)
     blank = Planned(
         endpoint=endpoint.name,
@@ -222,9 +230,9 @@ def _delivery(
         )
     except PayloadInvalid as error:
         problems.extend(error.problems)
-        return replace(blank, state="refused", reason=_cut(str(error))), None
+        return replace(blank, state="refused", reason=remarked(remarks, str(error))), None
     if isinstance(model, Skipped):
-        return replace(blank, state="ignored", reason=_cut(model.reason)), None
+        return replace(blank, state="ignored", reason=remarked(remarks, model.reason)), None
     filled = document(model)
     planned = replace(
         blank,
@@ -232,7 +240,12 @@ def _delivery(
         print=fingerprint(endpoint, filled),
         personal=endpoint.personal,
     )
-    return planned, Payload(endpoint.name, filled)
+    return planned, Payload(endpoint.name, filled, remarks)
+
+
+def remarked(remarks: Sequence[str], reason: str) -> str:
+    """Put what was left out of a payload in front of what came of it."""
+    return _cut("; ".join(filter(None, [*remarks, reason])))
 
 
 def _cut(reason: str) -> str:

@@ -83,6 +83,28 @@ def test_map_takes_settings_of_sources_and_endpoints() -> None:
     assert "complete_on" in waiting["skipped"]["bonifiq.order"]
 
 
+def test_map_tells_what_was_left_out_and_takes_the_stores_country(tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    order = json.loads(Path(BODY).read_text())
+    order["customer"]["phone"] = "(202) 555-0142"
+    order["billing_address"] = order["shipping_address"] = None
+    body.write_text(json.dumps(order))
+
+    left_out = printed(*PAID, str(body))
+    wrong = printed(*PAID, "--setting", "country=BR", str(body))
+    right = printed(*PAID, "--setting", "country=US", str(body))
+
+    [remark] = left_out["remarks"]
+    assert (remark["field"], remark["file"]) == ("customer.phone", "mappings/sources/shopify.toml")
+    assert remark["line"] > 1
+    assert remark["message"].startswith("left out: it has no + and the store no country")
+    assert "phone" not in left_out["event"]["customer"]
+    assert "Phone" not in left_out["payloads"]["bonifiq.order"]["Customer"]
+    assert [one["message"] for one in wrong["remarks"]] == ["left out: no phone number of BR"]
+    assert "remarks" not in right
+    assert right["payloads"]["bonifiq.order"]["Customer"]["Phone"] == "+12025550142"
+
+
 def test_map_takes_what_a_fetch_would_answer(tmp_path: Path) -> None:
     sale = {
         "kind": "SALE",
@@ -109,6 +131,7 @@ def test_map_takes_headers() -> None:
     [
         (["--setting", "customer_kye=id"], "did you mean 'customer_key'"),
         (["--setting", "customer_key=phone"], "wanted one of email, id, document"),
+        (["--setting", "country=br"], "did you mean 'BR'?"),
         (["--setting", "customer_key"], "wanted NAME=VALUE"),
         (["--resource", "other=pyproject.toml"], "fetches no 'other'"),
         (["--resource", "none.json"], "there is no file none.json"),

@@ -89,6 +89,22 @@ async def test_an_entry_is_shown_with_its_reason_and_without_its_body(
         await show_entry(settings, 99)
 
 
+async def test_what_was_left_out_is_shown_with_its_line_and_without_its_value(
+    settings: Settings, tmp_path: Path, loaded: Loaded
+) -> None:
+    await posted(tmp_path, loaded, Outside(), webhook("shopify/phone_not_understood"))
+
+    shown = "\n".join(await show_entry(settings, 1))
+    explained = await explain_entry(settings, 1, None)
+
+    assert "bonifiq.order  delivered" in shown
+    assert "mappings/sources/shopify.toml:" in shown
+    assert ": customer.phone: left out: no phone number of BR" in shown
+    assert "555" not in shown
+    at = explained.index("  Customer.Phone")
+    assert explained[at + 1].endswith(": customer.phone: left out: no phone number of BR")
+
+
 async def test_a_refused_delivery_is_queued_again_and_a_delivered_one_is_not(
     settings: Settings, tmp_path: Path, loaded: Loaded
 ) -> None:

@@ -27,6 +27,7 @@ from bridge.park import finish_due
 from bridge.pipeline import answer_by, process
 from bridge.plan import plan
 from bridge.types import Answer, InboundRequest, Verdict
+from tests.conftest import ROOT
 from tests.house import ORDER, Outside, edited, opened, prove, rooms_of, store_route, webhook
 
 DOWN = Verdict("transient", "no connection: ConnectError")
@@ -60,6 +61,15 @@ class House:
 @pytest.fixture
 def house(journal: Journal, outside: Outside, loaded: Loaded) -> House:
     return House(journal, outside, loaded)
+
+
+def phone_line() -> str:
+    """Where the phone of an order's customer is mapped."""
+    file = "mappings/sources/shopify.toml"
+    lines = (ROOT / file).read_text().splitlines()
+    number = next(at for at, line in enumerate(lines, 1) if line.startswith("phone"))
+    column = lines[number - 1].index('"') + 2
+    return f"{file}:{number}:{column}"
 
 
 async def states(journal: Journal, entry: int | None) -> dict[str, str]:
@@ -292,6 +302,154 @@ async def test_a_payload_that_cannot_be_made_is_kept_with_its_line_and_stops_no_
     assert "mappings/destinations/bonifiq_affiliate.toml:" in reasons["bonifiq.affiliate"]
     assert "Name" in reasons["bonifiq.affiliate"]
     assert "12345678909" not in reasons["bonifiq.affiliate"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "endpoint", "other"),
+    [
+        (
+            {"email": "", "billing": {"cpf": "12345678909", "first_name": "Elisa"}},
+            "OriginalId: nothing was found, wanted text",
+            "bonifiq.customer",
+            "bonifiq.affiliate",
+        ),
+        (
+            {"email": "", "billing": {}},
+            "Email and Document are missing, wanted one of them",
+            "bonifiq.affiliate",
+            "bonifiq.customer",
+        ),
+    ],
+)
+async def test_a_customer_whom_an_endpoint_cannot_take_is_refused_by_name_and_stops_no_other(
+    journal: Journal,
+    outside: Outside,
+    loaded: Loaded,
+    wrong: dict[str, object],
+    field: str,
+    endpoint: str,
+    other: str,
+) -> None:
+    key = "email" if endpoint == "bonifiq.customer" else "id"
+    house = House(
+        journal,
+        outside,
+        loaded,
+        platform="woocommerce",
+        endpoints=(endpoint, other),
+        own={"bonifiq.customer": {"customer_key": key}},
+    )
+
+    told = await house.post(edited("woocommerce/affiliate_coupon", **wrong))
+
+    assert (told.status_code, told.status) == (200, "parked")
+    assert [one.endpoint for one in outside.sent] == [other]
+    assert await states(journal, told.entry) == {endpoint: "refused", other: "delivered"}
+    shown = await journal.show(told.entry or 0)
+    assert shown.state == "dead"
+    [reason] = [one.reason for one in shown.deliveries if one.endpoint == endpoint]
+    assert reason.startswith(f"mappings/destinations/{endpoint.replace('.', '_')}.toml:")
+    assert field in reason
+
+
+async def test_an_operator_may_have_customers_without_an_email_skipped(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, endpoints=("bonifiq.customer",))
+    told = await house.post(webhook("shopify/customer_without_email"))
+    assert [one.state for one in told.outcomes] == ["refused"]
+
+    only_with_email = Compiler(EVENT_SPACES, BUILT_IN, []).expression(
+        "customer.email | present", Place("connections.toml", 1, 1)
+    )
+    assert only_with_email is not None
+    [connection] = house.route.store.endpoints
+    endpoints = (replace(connection, when=(only_with_email,)),)
+    store = replace(house.route.store, endpoints=endpoints)
+    house.rooms = replace(house.rooms, routes={"shop": replace(house.route, store=store)})
+    told = await house.post(webhook("shopify/customer_without_email", x_shopify_event_id="2"))
+
+    assert (told.status_code, told.status) == (200, "ignored")
+    assert outside.sent == []
+
+
+async def test_a_guests_order_is_skipped_and_no_dead_letter(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded)
+
+    told = await house.post(webhook("shopify/guest_without_email"))
+
+    assert (told.status_code, told.status) == (200, "ignored")
+    assert (await journal.show(told.entry or 0)).state == "done"
+    assert outside.sent == []
+
+
+async def test_a_phone_that_cannot_be_read_is_left_out_and_the_journal_says_so(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, endpoints=(ORDER, "bonifiq.customer"))
+    outside.verdicts = [Verdict("delivered", "accepted with a warning: Code 3")]
+
+    told = await house.post(webhook("shopify/phone_not_understood"))
+
+    assert (told.status_code, told.status) == (200, "delivered")
+    assert "Phone" not in outside.sent[0].document["Customer"]
+    remark = f"{phone_line()}: customer.phone: left out: no phone number of BR"
+    wanted = {
+        ORDER: f"{remark}; accepted with a warning: Code 3",
+        "bonifiq.customer": f"{remark}; not for order_paid",
+    }
+    assert {one.endpoint: one.reason for one in told.outcomes} == wanted
+    shown = await journal.show(told.entry or 0)
+    assert {one.endpoint: one.reason for one in shown.deliveries} == wanted
+
+
+async def test_the_remark_stands_before_what_the_destination_or_its_model_refused(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, endpoints=(ORDER, "bonifiq.customer"))
+    outside.verdicts = [REFUSED]
+    keyless = edited("shopify/customer_updated", email=None, phone="(202) 555-0142")
+
+    order = await house.post(webhook("shopify/phone_not_understood"))
+    customer = await house.post(keyless)
+
+    [refused] = [one.reason for one in order.outcomes if one.endpoint == ORDER]
+    assert refused.endswith(": customer.phone: left out: no phone number of BR; ErrorCode 9")
+    [unmade] = [one.reason for one in customer.outcomes if one.endpoint == "bonifiq.customer"]
+    first, second = unmade.split("; ")
+    assert first.endswith(": customer.phone: left out: no phone number of BR")
+    assert "bonifiq_customer.toml:" in second
+    assert "OriginalId" in second
+
+
+async def test_a_failed_attempt_carries_no_remark_and_the_one_that_arrives_does(
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    house = House(journal, outside, loaded)
+    outside.verdicts = [DOWN]
+
+    told = await house.post(webhook("shopify/phone_not_understood"))
+    await house.rooms.flights.drain(5.0)
+    assert [one.reason for one in told.outcomes] == [DOWN.reason]
+    await finish_due(house.rooms)
+    await house.rooms.flights.drain(5.0)
+
+    [delivery] = (await journal.show(told.entry or 0)).deliveries
+    assert delivery.state == "delivered"
+    assert delivery.reason.endswith(": customer.phone: left out: no phone number of BR")
+
+
+async def test_the_stores_country_completes_a_phone_number(
+    journal: Journal, outside: Outside, loaded: Loaded
+) -> None:
+    house = House(journal, outside, loaded, platform="woocommerce", country="US")
+
+    await house.post(webhook("woocommerce/phone_of_the_store"))
+
+    assert outside.sent[0].document["Customer"]["Phone"] == "+12025550142"
 
 
 async def test_what_is_not_wanted_is_ignored_with_the_reason(

@@ -58,8 +58,10 @@ def same(wanted: Any, found: Any) -> bool:
 
 
 def status(planned: Plan) -> str:
-    if planned.dead or any(one.state == "refused" for one in planned.deliveries):
+    if planned.dead:
         return "unmappable"
+    if any(one.state == "refused" for one in planned.deliveries):
+        return "refused"
     return "mapped" if planned.event else "ignored"
 
 
@@ -77,10 +79,16 @@ def test_a_fixture_is_what_was_worked_out_by_hand(case: Case, loaded: Loaded) ->
 
     assert wanted["status"] == status(planned), planned.problem or planned.problems
     assert wanted.get("reason_contains", "") in (planned.problem or "")
-    if wanted["status"] != "mapped":
+    if wanted["status"] not in ("mapped", "refused"):
         return
     assert planned.event is not None
     assert wanted["event_type"] == planned.event.event.type
+    remarks = [f"{one.field}: {one.message}" for one in planned.event.remarks]
+    assert wanted.get("remarks", []) == remarks
+    refused = {one.endpoint: one.reason for one in planned.deliveries if one.state == "refused"}
+    assert set(wanted.get("refused", {})) == set(refused)
+    for endpoint, field in wanted.get("refused", {}).items():
+        assert f" {field}: " in refused[endpoint]
     for endpoint in loaded.checked.destinations:
         if endpoint not in wanted:
             assert endpoint not in planned.payloads
@@ -89,9 +97,8 @@ def test_a_fixture_is_what_was_worked_out_by_hand(case: Case, loaded: Loaded) ->
         for dotted, value in wanted[endpoint].items():
             found = look_up(document, dotted)
             assert same(value, found), f"{endpoint} {dotted}: {found!r}, by hand {value!r}"
-    assert set(wanted.get("skipped", [])) == set(loaded.checked.destinations) - set(
-        planned.payloads
-    )
+    taken = {*planned.payloads, *refused}
+    assert set(wanted.get("skipped", [])) == set(loaded.checked.destinations) - taken
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -28,11 +28,12 @@ from bridge.mapping.lines import Scalar, Table
 from bridge.mapping.settings import missing, read_values
 from bridge.mapping.source import Source
 from bridge.mapping.tables import flag, known_keys, seconds, section, several, text, wrong
+from bridge.phones import not_a_country
 from bridge.types import Problem
 
 _STORE = (
-    "source", "tenant", "secrets", "tokens", "verify", "url", "on_outage", "test_orders",
-    "horizon", "settings", "endpoints",
+    "source", "tenant", "country", "secrets", "tokens", "verify", "url", "on_outage",
+    "test_orders", "horizon", "settings", "endpoints",
 )  # fmt: skip
 _OUTAGE = ("park", "refuse")
 #: Shorter windows end before an outage usually does.
@@ -47,6 +48,7 @@ class Store:
     name: str
     source: str
     tenant: str | None
+    country: str | None  #: where its customers' phone numbers are from
     secrets: tuple[str, ...]  #: environment variables
     tokens: Mapping[str, str]  #: name -> environment variable
     verify: str  #: engine
@@ -120,6 +122,7 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
     secrets = _secrets(table, problems)
     url = read_address(table, "url", problems)
     tenant = text(table, "tenant", problems)
+    country = _country(table, problems)
     test_orders = flag(table, "test_orders", problems, default=False)
     horizon = seconds(table, "horizon", problems, default=_HORIZON)
     endpoints = _endpoints(name, table, reading)
@@ -147,6 +150,7 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
         name=name,
         source=source.platform,
         tenant=tenant,
+        country=country,
         secrets=secrets,
         tokens=tokens,
         verify=engine,
@@ -167,6 +171,13 @@ def _source(table: Table, reading: _Reading) -> Source | None:
         close = nearest(name, known) or f"; there are {', '.join(known)}"
         wrong(table, "source", f"no source named '{name}'{close}", reading.problems)
     return source
+
+
+def _country(table: Table, problems: list[Problem]) -> str | None:
+    country = text(table, "country", problems)
+    if country is not None and (message := not_a_country(country)):
+        wrong(table, "country", message, problems)
+    return country
 
 
 def _engine(table: Table, source: Source, problems: list[Problem]) -> str:

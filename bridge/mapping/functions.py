@@ -109,7 +109,7 @@ def read_functions(namespace: Mapping[str, Any]) -> Mapping[str, Function]:
 
 
 def signature(function: Function) -> str:
-    """Spell a function with its arguments: ``e164(calling_code?)``."""
+    """Spell a function with its arguments: ``timestamp(zone?)``."""
     arguments = ", ".join(
         f"{one.name}..." if one.repeated else one.name if one.required else f"{one.name}?"
         for one in function.parameters

@@ -8,7 +8,6 @@ value.
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -19,10 +18,6 @@ from bridge.kinds import Refused, name_of
 from bridge.mapping import amounts, moments
 from bridge.mapping.functions import Example, Function, function, predicate, read_functions
 from bridge.mapping.walk import blank, same
-
-_PHONE_MARKS = re.compile(r"\(0\)|[\s().\u2010-\u2015-]")
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-_CALLING_CODE = re.compile(r"\+?([1-9][0-9]{0,2})")
 
 
 @function(
@@ -85,35 +80,6 @@ def html(value: str) -> str:
         return unescape(value)
     except ValueError:  # Python refuses to read a number of thousands of digits
         raise Refused("found an HTML entity with an endless number, wanted a character") from None
-
-
-@function(
-    Example("+55 11 99999-0000", (None,), "+5511999990000"),
-    Example("011 99999-0000", ("55",), "+5511999990000"),
-    Example("+44 (0)20 7946 0958", returns="+442079460958"),
-    Example("2930495", (None,)),
-    Example("0055 11 99999-0000", ("55",)),
-    Example("n/a", ("55",)),
-)
-def e164(value: str, calling_code: str | None = None) -> str | None:
-    """
-    Write a phone number as + and digits; without a plus sign it needs the calling code.
-
-    What cannot be completed for sure is nothing: a wrong number would join two people.  One zero
-    before a national number is its trunk prefix; two begin an international one, or name a
-    carrier, and nobody can tell which.
-
-    Source: https://www.itu.int/rec/T-REC-E.164 (at most 15 digits)
-    """
-    code = None if calling_code is None else _CALLING_CODE.fullmatch(calling_code.strip())
-    if calling_code is not None and not code:
-        raise Refused("found text that is no calling code, wanted 1 to 3 digits such as 55")
-    number = _PHONE_MARKS.sub("", value)
-    if not number.startswith("+"):
-        if not code or number.startswith("00"):
-            return None
-        number = f"+{code[1]}{number.removeprefix('0')}"
-    return number if _PHONE.fullmatch(number) else None
 
 
 @function(

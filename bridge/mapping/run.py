@@ -23,6 +23,7 @@ from bridge.mapping.compile import Compiled, Scope
 from bridge.mapping.settings import filled
 from bridge.mapping.source import Source
 from bridge.mapping.template import Branch, evaluate, failing, leaves
+from bridge.phones import e164
 from bridge.types import Ignored, InboundRequest, Problem, VerifiedRequest
 
 
@@ -126,6 +127,7 @@ def map_event(
     head: Head,
     *,
     test_orders: bool = False,
+    country: str | None = None,
 ) -> Event | Ignored:
     """
     Make the store event of a webhook.
@@ -134,6 +136,7 @@ def map_event(
         request: Only a proven webhook is mapped.
         scope: Its namespaces, resources included.
         test_orders: Whether test orders count.
+        country: Where a phone number was written whose address does not say; the store's.
 
     Returns:
         The event, or why this webhook is none.
@@ -151,7 +154,8 @@ def map_event(
         return chosen
     is_order = chosen.startswith("order_")
     order = _fill(source.order, scope, problems) if is_order else None
-    customer = _fill(source.order_customer if is_order else source.customer, scope, problems)
+    person = source.order_customer if is_order else source.customer
+    customer = _fill(person, scope, problems)
     occurred = _occurred_at(source, scope, problems)
     if problems:
         raise EventUnmappable(problems)
@@ -166,8 +170,9 @@ def map_event(
     }
     if order is not None and order.get("test") and not test_orders:
         return Ignored("a test order; `test_orders = true` in connections.toml lets them count")
+    remarks = _read_phone(person, customer, country)
     try:
-        return build(facts, order, customer)
+        return build(facts, order, customer, remarks)
     except NotDerivable as error:
         raise EventUnmappable([_derived_problem(source, error)]) from None
 
@@ -186,6 +191,29 @@ def _choose(source: Source, scope: Scope, head: Head, problems: list[Problem]) -
 
 def _fill(branch: Branch | None, scope: Scope, problems: list[Problem]) -> dict[str, Any]:
     return (branch.fill(scope, problems) or {}) if branch else {}
+
+
+def _read_phone(
+    person: Branch | None, customer: dict[str, Any], country: str | None
+) -> tuple[Problem, ...]:
+    """
+    Write the phone number in *customer* as E.164, for all destinations alike.
+
+    One that cannot be read is taken out and remarked upon, not refused: what the order gives is
+    worth more than a phone, and a wrong one would join two people.
+    """
+    if person is None or "phone" not in customer:
+        return ()
+    try:
+        customer["phone"] = e164(customer["phone"], customer.get("country") or country)
+    except Refused as refused:
+        del customer["phone"]
+        return tuple(
+            leaf.problem(f"left out: {refused}")
+            for leaf in leaves(person)
+            if leaf.field == "customer.phone"
+        )
+    return ()
 
 
 def _occurred_at(source: Source, scope: Scope, problems: list[Problem]) -> datetime | None:

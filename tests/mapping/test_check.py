@@ -81,7 +81,7 @@ def test_valid_files_have_no_mistake():
 
     assert found.problems == ()
     (warning,) = found.warnings
-    assert str(warning).startswith("connections.toml:19:1: 'bolt' repeats for 10 minutes only: ")
+    assert str(warning).startswith("connections.toml:20:1: 'bolt' repeats for 10 minutes only: ")
     assert set(found.sources) == {"acme", "bolt"}
     assert set(found.destinations) == {"vendor.order", "vendor.customer"}
 
@@ -90,6 +90,7 @@ def test_stores_are_read_with_what_they_leave_out():
     shop, other = checked().stores["shop"], checked().stores["other"]
 
     assert (shop.source, shop.tenant, shop.verify) == ("acme", "shop.example", "hmac")
+    assert (shop.country, other.country) == ("BR", None)
     assert shop.secrets == ("SHOP_SECRET", "SHOP_NEXT_SECRET")
     assert shop.variables == ("SHOP_SECRET", "SHOP_NEXT_SECRET", "SHOP_KEY", "SHOP_VENDOR_TOKEN")
     assert (shop.park, shop.test_orders, shop.horizon) == (True, False, 72 * 3600.0)
@@ -116,8 +117,8 @@ def test_every_mistake_of_every_file_is_told_at_once():
     found = checked(source, destination, connections)
 
     assert [str(problem) for problem in found.problems] == [
-        "connections.toml:12:26: token: wanted the name of an environment variable in capital letters, never the secret itself",
-        "connections.toml:24:1: endpoint 'vendor.customer' has no 'acount'; did you mean 'account'?",
+        "connections.toml:13:26: token: wanted the name of an environment variable in capital letters, never the secret itself",
+        "connections.toml:25:1: endpoint 'vendor.customer' has no 'acount'; did you mean 'account'?",
         "destinations/vendor_order.toml:14:16: Total: 'order' has no field 'kpet'; did you mean 'kept'?",
         "destinations/vendor_order.toml:18:1: there is no field 'Lines.Nmae'; did you mean 'Name'?",
         "sources/acme.toml:38:29: order.placed_at: no function named 'timestmp'; did you mean 'timestamp'?",

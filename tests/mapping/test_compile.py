@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from bridge.mapping.functions import Example, function, predicate, read_function
 from bridge.mapping.library import BUILT_IN
 from tests.mapping.running import SETTINGS, compiled, refused, run, wrong
 
+MOMENT = datetime(2026, 11, 21, 5, 56, tzinfo=UTC)
 NOTHING = [
     pytest.param({}, id="missing"),
     pytest.param({"x": None}, id="null"),
@@ -134,8 +136,8 @@ def test_predicates_compare_by_type(expression, value, expected):
         ("'a' | append('b', 'c')", "abc"),
         ("'a' | append(body.missing)", None),  # a required argument that is nothing
         ("'a' | append('b', body.missing)", None),
-        ("'2930495' | e164(body.missing)", None),  # an optional one counts as not given
-        ("'+5511999990000' | e164", "+5511999990000"),
+        ("'2026-11-21 05:56Z' | timestamp(body.missing)", MOMENT),  # an optional one: not given
+        ("'2026-11-21 05:56Z' | timestamp", MOMENT),
         ("'a' | unless(body.missing)", "a"),
         ("1250 | minor_units(body.missing)", None),
         ("1250 | minor_units('JPY')", Decimal(1250)),
@@ -163,7 +165,7 @@ def test_a_literal_is_a_value():
         ("body.x | split(',', ';')", [(10, "expected split(mark), found 2 arguments")]),
         ("body.x | first(1)", [(10, "expected first without arguments, found 1 argument")]),
         ("body.x | append", [(10, "expected append(text...), found no argument")]),
-        ("body.x | e164('1', '2')", [(10, "expected e164(calling_code?), found 2 arguments")]),
+        ("body.x | timestamp('1', '2')", [(10, "expected timestamp(zone?), found 2 arguments")]),
         ("body.x | split(5)", [(16, "split takes text as 'mark', not a whole number")]),
         ("body.x | append('a', true)", [(22, "append takes a whole number or text as 'text', not true or false")]),
         ("'a' | sum", [(7, "sum takes a list, and before it stands text")]),

@@ -27,7 +27,7 @@ from bridge.mapping.library import BUILT_IN
 
 NAMES = """
     decimal sum negative cents minor_units
-    append before split join digits html e164 unless base64
+    append before split join digits html unless base64
     first last filled field
     timestamp rfc2822 unix date midnight
     present absent is is_not has
@@ -54,12 +54,12 @@ def called(one: Function, value: Any, arguments: typing.Sequence[Any] = ()) -> A
     return None if isinstance(result, str) and not result.strip() else result
 
 
-def test_there_are_23_functions_and_5_predicates():
+def test_there_are_22_functions_and_5_predicates():
     assert set(NAMES.split()) == set(BUILT_IN)
     assert {"present", "absent", "is", "is_not", "has"} == {
         one.name for one in BUILT_IN.values() if one.predicate
     }
-    assert 28 == len(BUILT_IN)
+    assert 27 == len(BUILT_IN)
 
 
 @pytest.mark.parametrize(("one", "example"), EXAMPLES)
@@ -347,7 +347,7 @@ def test_a_predicate_returns_true_or_false():
     [
         ("digits", "digits"),
         ("minor_units", "minor_units(currency)"),
-        ("e164", "e164(calling_code?)"),
+        ("timestamp", "timestamp(zone?)"),
         ("append", "append(text...)"),
         ("is", "is(value...)"),
     ],

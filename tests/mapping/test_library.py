@@ -13,7 +13,6 @@ from bridge.mapping.library import (
     append,
     base64,
     before,
-    e164,
     first,
     has,
     html,
@@ -64,44 +63,6 @@ def test_an_entity_with_an_endless_number_is_refused():
 def test_half_a_surrogate_pair_is_refused_in_base64():
     with pytest.raises(Refused, match="surrogate"):
         base64("\ud83d")
-
-
-@pytest.mark.parametrize(
-    ("written", "code", "number"),
-    [
-        ("(+55) 11 99999-0000", None, "+5511999990000"),
-        ("+55 11 99999-0000", "1", "+5511999990000"),
-        ("11 99999‑0000", "+55", "+5511999990000"),
-        ("(011) 99999.0000", " 55 ", "+5511999990000"),
-    ],
-)
-def test_a_phone_number_is_completed_by_what_is_known(written, code, number):
-    assert number == e164(written, code)
-
-
-@pytest.mark.parametrize(
-    ("written", "code"),
-    [
-        ("11 99999-0000", None),
-        ("00 351 912 345 678", "55"),
-        ("+055 11 99999-0000", None),
-        ("+1 555 123 4567 ext. 89", None),
-        ("3333-4444/5555", "55"),
-        ("+123456789012345678", None),
-        ("190", "55"),
-        ("١١ ٩٩٩٩٩-٠٠٠٠", "55"),
-        ("+", None),
-        ("", "55"),
-    ],
-)
-def test_a_phone_number_that_cannot_be_completed_for_sure_is_nothing(written, code):
-    assert e164(written, code) is None
-
-
-@pytest.mark.parametrize("code", ["", "Brazil", "055", "5511"])
-def test_what_is_no_calling_code_is_refused(code):
-    with pytest.raises(Refused, match="no calling code"):
-        e164("+55 11 99999-0000", code)
 
 
 @pytest.mark.parametrize(

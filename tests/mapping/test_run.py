@@ -213,9 +213,12 @@ total = "item.total"
 
 [order.customer]
 email = "body.email"
+phone = "body.phone"
+country = "body.country"
 
 [customer]
 email = "body.email"
+phone = "body.phone"
 """
 
 
@@ -241,11 +244,18 @@ def scope(source: Source, body: Any, settings: Any = None, **headers: str) -> di
 
 
 def event(
-    source: Source, body: Any, *, settings: Any = None, test_orders: bool = False, **headers: str
+    source: Source,
+    body: Any,
+    *,
+    settings: Any = None,
+    test_orders: bool = False,
+    country: str | None = None,
+    **headers: str,
 ) -> Event | Ignored:
     spaces = scope(source, body, settings, **headers)
     verified = restore(request(b"bytes", **headers), "shared_secret")
-    return map_event(source, verified, spaces, read_head(source, spaces), test_orders=test_orders)
+    head = read_head(source, spaces)
+    return map_event(source, verified, spaces, head, test_orders=test_orders, country=country)
 
 
 def unmappable(source: Source, body: Any, **headers: str) -> list[str]:
@@ -501,6 +511,80 @@ def test_facts_that_contradict_each_other_are_told_with_the_line_to_look_at(
     source, change, problem
 ):
     assert unmappable(source, BODY | change, x_topic="paid") == [f"sources/acme.toml:{problem}"]
+
+
+# Phone numbers
+
+
+def phone(source: Source, body: dict[str, Any], country: str | None, topic: str = "paid") -> Event:
+    found = event(source, BODY | body, country=country, x_topic=topic)
+    assert isinstance(found, Event)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "country", "number"),
+    [
+        ({"phone": "+55 11 99999-0000"}, None, "+5511999990000"),
+        ({"phone": "(11) 99999-0000"}, "BR", "+5511999990000"),
+        ({"phone": "(202) 555-0142", "country": "us"}, "BR", "+12025550142"),  # the address wins
+        ({"phone": "(11) 99999-0000", "country": "Brasil"}, "BR", "+5511999990000"),
+        ({"phone": 11999990000}, "BR", "+5511999990000"),
+        ({"phone": " "}, "BR", None),
+        ({}, "BR", None),
+    ],
+)
+def test_a_phone_number_is_e164_in_every_event_and_nothing_is_remarked(
+    source, body, country, number
+):
+    order = phone(source, body, country)
+    customer = phone(source, body, "US" if "country" in body else country, "person")
+
+    assert (order.customer.phone, order.remarks) == (number, ())
+    if "country" not in body:
+        assert (customer.customer.phone, customer.remarks) == (number, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "country", "why"),
+    [
+        ({"phone": "(202) 555-0142"}, "BR", "no phone number of BR"),
+        ({"phone": "(202) 555-0142", "country": "PL"}, "US", "no phone number of PL"),
+        ({"phone": "+11 99999-0000"}, "BR", "no phone number"),
+        (
+            {"phone": "(202) 555-0142"},
+            None,
+            'it has no + and the store no country: country = "BR" in connections.toml',
+        ),
+    ],
+)
+def test_a_phone_number_that_cannot_be_read_is_left_out_with_a_remark_and_its_line(
+    source, body, country, why
+):
+    found = phone(source, body, country)
+
+    assert found.customer.phone is None
+    assert found.customer.email == "ada@example.com"
+    assert found.order is not None
+    assert found.order.paid == 10
+    [remark] = found.remarks
+    assert str(remark) == f"sources/acme.toml:48:10: customer.phone: left out: {why}"
+    assert remark.expression == "body.phone"
+
+
+def test_the_remark_of_a_customer_event_names_the_line_of_the_customer(source):
+    found = phone(source, {"phone": "n/a"}, "BR", "person")
+
+    assert [str(one) for one in found.remarks] == [
+        "sources/acme.toml:53:10: customer.phone: left out: no phone number of BR"
+    ]
+
+
+def test_no_destination_reads_a_remark(source):
+    found = phone(source, {"phone": "n/a"}, "BR")
+
+    assert set(found.namespaces()) == {"event", "order", "customer"}
+    assert not any("remarks" in one for one in found.namespaces().values())
 
 
 # Payloads
