@@ -209,6 +209,7 @@ def _select(step: Selected, value: Run, *, holes: bool) -> Many:
 
     def select(elements: list[Any], scope: Scope) -> list[Any]:
         wanted = value(scope)
+        alike = _NUMBERS if wanted.__class__ in _NUMBERS else (wanted.__class__,)
         out: list[Any] = []
         for one in elements:
             if one is None:
@@ -216,7 +217,8 @@ def _select(step: Selected, value: Run, *, holes: bool) -> Many:
                     out.append(None)
                 continue
             found = one.get(name) if one.__class__ is dict else _field(one, name)
-            if (wanted is not None and same(found, wanted)) is equal:
+            # Nothing equals nothing.
+            if (found is not None and found.__class__ in alike and found == wanted) is equal:
                 out.append(one)
         return out
 
