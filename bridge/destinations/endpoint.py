@@ -128,16 +128,16 @@ def _filled(named: Mapping[str, Any], given: Container[str]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [one for one in map(_plain, value) if one is not None and one != {}]
+    if isinstance(value, BaseModel):
+        return document(value)
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError("found a moment without a zone, wanted one in UTC")
         return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    if isinstance(value, list | tuple):
+        return [one for one in map(_plain, value) if one is not None and one != {}]
     if isinstance(value, dict):
         return _filled(value, value)
-    if isinstance(value, BaseModel):
-        return document(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
