@@ -20,11 +20,12 @@ from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any
 
 from bridge.currency import exponent
-from bridge.event import Category, Customer, Event, Facts, Item, Named, Order
+from bridge.event import Event
 from bridge.types import Problem
 
 _EXACT = Context(prec=80)
 _ZERO = Decimal(0)
+_UNITS = tuple(Decimal(1).scaleb(-places) for places in range(5))  #: by `exponent`
 _NEVER_NEGATIVE = (
     "total",
     "shipping",
@@ -65,12 +66,13 @@ def build(
     Raises:
         NotDerivable: An amount is negative or missing, or `paid` would be below zero.
     """
-    event = Facts.model_construct(**facts)
-    return Event.model_construct(
-        event=event,
-        order=_order(event, order) if order is not None else None,
-        customer=_customer(customer or {}),
-        remarks=remarks,
+    return Event(
+        {
+            "event": facts,
+            "order": _order(facts, order) if order is not None else {},
+            "customer": _customer(customer or {}),
+        },
+        remarks,
     )
 
 
@@ -91,35 +93,37 @@ def split(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[De
         return []
     with localcontext(_EXACT):
         whole = sum(weights)
+        if whole == amount:
+            shares = [weight.quantize(unit) for weight in weights]
+            if shares == weights:  # each line keeps its own amount, as in most orders
+                return shares
         if not whole:
             weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
         units = amount / unit
-        shares = [divmod(units * weight, whole) for weight in weights]
-        left = int(units - sum(down for down, _ in shares))
-        by_remainder = sorted(range(len(shares)), key=lambda line: (-shares[line][1], line))
+        parts = [divmod(units * weight, whole) for weight in weights]
+        left = int(units - sum(down for down, _ in parts))
+        by_remainder = sorted(range(len(parts)), key=lambda line: (-parts[line][1], line))
         more = set(by_remainder[:left])
-        return [(down + (line in more)) * unit for line, (down, _) in enumerate(shares)]
+        return [(down + (line in more)) * unit for line, (down, _) in enumerate(parts)]
 
 
-def _order(event: Facts, facts: Mapping[str, Any]) -> Order:
+def _order(event: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     for name in _NEVER_NEGATIVE:
-        if (amount := facts.get(name)) is not None and amount < 0:
+        if (amount := facts.get(name)) is not None and amount < _ZERO:
             raise NotDerivable(f"order.{name}", _BELOW_ZERO)
     items = facts.get("items") or []
     _require_tax_mode(facts, items)
+    unit = _UNITS[exponent(facts["currency"])]
     with localcontext(_EXACT):
-        money, all_back = _money(facts, items)
+        money, all_back = _money(facts, items, unit)
         derived: dict[str, Any] = {**facts, **money}
-        derived["is_cancelled"] = event.type == "order_cancelled" or (
-            event.type == "order_refunded" and all_back
+        derived["is_cancelled"] = event["type"] == "order_cancelled" or (
+            event["type"] == "order_refunded" and all_back
         )
         if facts.get("items") is not None:
-            derived["items"] = _items(facts, items, money)
-    for name in ("payment", "branch", "salesperson"):
-        if name in derived:
-            derived[name] = Named.model_construct(**derived[name])
+            derived["items"] = _items(facts, items, money, unit)
     derived.update(_dates(event, derived))
-    return Order.model_construct(**derived)
+    return derived
 
 
 def _require_tax_mode(facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
@@ -138,15 +142,14 @@ def _tax(facts: Mapping[str, Any], amount: Decimal | None) -> Decimal:
 
 
 def _money(
-    facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]]
+    facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]], unit: Decimal
 ) -> tuple[dict[str, Decimal], bool]:
     """Give `paid` and `kept`, and whether everything went back."""
-    unit = Decimal(1).scaleb(-exponent(facts["currency"]))
     shipping = facts["shipping"] + _tax(facts, facts.get("shipping_tax"))
     bought = sum(
         (_weight(facts, item, at) for at, item in enumerate(items) if item.get("gift_card")), _ZERO
     )
-    surplus = sum((facts.get(name) or _ZERO for name in ("tip", "fees")), _ZERO)
+    surplus = (facts.get("tip") or _ZERO) + (facts.get("fees") or _ZERO)
     goods = facts["total"] - shipping - surplus - bought
     # A gift card may pay the shipping too; what it paid of the goods is at most all of them.
     by_card = min(facts.get("gift_cards") or _ZERO, max(goods, _ZERO))
@@ -173,73 +176,58 @@ def _base(item: Mapping[str, Any], at: int) -> Decimal:
             f"order.items.{missing}",
             f"line {at + 1}: nothing was found, wanted `total`, or `price` and `quantity`",
         )
-    return Decimal(price * quantity - (item.get("discount") or _ZERO))
+    whole: Decimal = price * quantity
+    discount = item.get("discount")
+    return whole - discount if discount else whole
 
 
 def _weight(facts: Mapping[str, Any], item: Mapping[str, Any], at: int) -> Decimal:
-    return max(_ZERO, _base(item, at) + _tax(facts, item.get("tax")))
+    weight, tax = _base(item, at), item.get("tax")
+    if tax and not facts.get("taxes_included"):
+        weight += tax
+    return max(_ZERO, weight)
 
 
 def _items(
-    facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]], money: Mapping[str, Any]
-) -> list[Item]:
-    unit = Decimal(1).scaleb(-exponent(facts["currency"]))
+    facts: Mapping[str, Any],
+    items: Sequence[Mapping[str, Any]],
+    money: Mapping[str, Decimal],
+    unit: Decimal,
+) -> list[dict[str, Any]]:
     paid_weights, kept_weights = [], []
     for at, item in enumerate(items):
         weight = _ZERO if item.get("gift_card") else _weight(facts, item, at)
         paid_weights.append(weight)
-        kept_weights.append(weight * _kept_part(item, at))
-    paid = split(money["paid"], paid_weights, unit)
-    kept = paid if kept_weights == paid_weights and money["paid"] == money["kept"] else None
-    kept = kept or split(money["kept"], kept_weights, unit)
-    return [
-        Item.model_construct(**{**_nested(item), "paid": paid[at], "kept": kept[at]})
-        for at, item in enumerate(items)
-    ]
+        kept_weights.append(weight * _kept_part(item, at) if item.get("refunded") else weight)
+    paid = kept = split(money["paid"], paid_weights, unit)
+    if kept_weights != paid_weights or money["kept"] != money["paid"]:
+        kept = split(money["kept"], kept_weights, unit)
+    return [{**item, "paid": paid[at], "kept": kept[at]} for at, item in enumerate(items)]
 
 
 def _kept_part(item: Mapping[str, Any], at: int) -> Decimal:
-    refunded = item.get("refunded")
-    if not refunded:
-        return Decimal(1)
+    """Give the part of a line that did not go back."""
+    refunded: Decimal = item["refunded"]
     if refunded < 0:
         raise NotDerivable("order.items.refunded", f"line {at + 1}: {_BELOW_ZERO}")
     base = _base(item, at)
     return max(_ZERO, (base - refunded) / base) if base > 0 else _ZERO
 
 
-def _nested(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "brand" not in item and "category" not in item:
-        return item
-    out = dict(item)
-    if "brand" in out:
-        out["brand"] = Named.model_construct(**out["brand"])
-    if "category" in out:
-        out["category"] = _category(out["category"])
-    return out
-
-
-def _category(facts: Mapping[str, Any]) -> Category:
-    parent = facts.get("parent")
-    return Category.model_construct(
-        **{**facts, "parent": _category(parent) if parent is not None else None}
-    )
-
-
-def _dates(event: Facts, order: Mapping[str, Any]) -> dict[str, datetime]:
+def _dates(event: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, datetime]:
     """Fill in the dates that the event's type implies, none before the order was placed."""
     dates = {name: order.get(name) for name in ("paid_at", "completed_at", "cancelled_at")}
-    if event.type in _IMPLIES_PAID:
-        dates["paid_at"] = dates["paid_at"] or event.occurred_at
-    if event.type == "order_completed":
-        dates["completed_at"] = dates["completed_at"] or event.occurred_at
+    if event["type"] in _IMPLIES_PAID:
+        dates["paid_at"] = dates["paid_at"] or event["occurred_at"]
+    if event["type"] == "order_completed":
+        dates["completed_at"] = dates["completed_at"] or event["occurred_at"]
     if order["is_cancelled"]:
-        dates["cancelled_at"] = dates["cancelled_at"] or event.occurred_at
+        dates["cancelled_at"] = dates["cancelled_at"] or event["occurred_at"]
     placed: datetime = order["placed_at"]
     return {name: max(at, placed) for name, at in dates.items() if at is not None}
 
 
-def _customer(facts: Mapping[str, Any]) -> Customer:
+def _customer(facts: Mapping[str, Any]) -> dict[str, Any]:
     known = dict(facts)
     first, last = known.get("first_name"), known.get("last_name")
     if not known.get("name"):
@@ -250,4 +238,4 @@ def _customer(facts: Mapping[str, Any]) -> Customer:
         known["first_name"] = first
         if rest:
             known["last_name"] = rest
-    return Customer.model_construct(**known)
+    return known

@@ -7,6 +7,9 @@ what the customer paid and kept, so that no file holds a formula.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -175,19 +178,37 @@ class Facts(_Fact):
     occurred_at: RequiredMoment = Field(description="When the fact was true at the platform.")
 
 
-class Event(_Fact):
-    """The four namespaces of a destination file; `item` is an element of `order.items`."""
+@dataclass(frozen=True)
+class Event:
+    """
+    What a webhook said: plain values for mapping files, and models for whoever asks by name.
 
-    event: Facts
-    order: Order | None = None
-    customer: Customer = Customer()
+    The plain values are what is mapped and derived; a model is made of them when it is first
+    asked for.
+    """
+
+    #: By namespace of a destination file: `event`, `order` (empty without one) and `customer`.
+    #: What is not known is not there.
+    values: Mapping[str, Mapping[str, Any]] = field(repr=False)
     #: What was left out of it, where, and why; for people, and no destination reads it.
-    remarks: tuple[Problem, ...] = Field((), exclude=True)
+    remarks: tuple[Problem, ...] = ()
 
     def namespaces(self) -> dict[str, dict[str, Any]]:
-        """Give the event as plain values, with nothing where nothing is known."""
-        return {
-            "event": self.event.model_dump(),
-            "order": self.order.model_dump() if self.order else {},
-            "customer": self.customer.model_dump(),
-        }
+        """Give the namespaces of a destination file; `item` is an element of `order.items`."""
+        return {name: {**one} for name, one in self.values.items()}
+
+    @cached_property
+    def event(self) -> Facts:
+        """What happened, where and when."""
+        return Facts.model_validate(self.values["event"])
+
+    @cached_property
+    def order(self) -> Order | None:
+        """The purchase; None in an event about a customer."""
+        order = self.values["order"]
+        return Order.model_validate(order) if order else None
+
+    @cached_property
+    def customer(self) -> Customer:
+        """Who bought, or whom the event is about."""
+        return Customer.model_validate(self.values["customer"])

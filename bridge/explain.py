@@ -136,7 +136,7 @@ def _part(
 
 
 def _leaf(leaf: Leaf, scope: Scope, sides: _Sides, at: int | None, shown: str) -> Iterator[str]:
-    value = leaf.fill(scope, [])
+    value = _run(leaf, scope)
     if value is None:
         yield from _left_out(leaf, scope, sides, shown)
         return
@@ -224,7 +224,7 @@ def _body_line(compiled: Compiled, scope: Scope) -> Iterator[str]:
             return
 
 
-def _run(compiled: Compiled, scope: Scope) -> Any:
+def _run(compiled: Compiled | Leaf, scope: Scope) -> Any:
     try:
         return compiled.run(scope)
     except Refused:

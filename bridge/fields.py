@@ -35,6 +35,7 @@ _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s?(Z|z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
+_ENDS = (1, 9999)  #: the years in which a time may exist at its offset and not in UTC
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _NOT_IN_DOCUMENT = re.compile(r"[^0-9A-Z]")
 
@@ -92,20 +93,30 @@ def read_country(value: Any) -> str | None:
 
 def read_number(value: Any) -> Decimal | None:
     """Read an exact decimal number in plain form: no exponent, no thousands separator."""
-    if type(value) is int:
-        text = str(value) if abs(value) < 10**30 else ""
-    elif isinstance(value, Decimal):
-        # What was written with an exponent that enlarges keeps it; 0E-8 was 0.00000000.
-        _, figures, power = value.as_tuple()
-        small = isinstance(power, int) and power <= 0 and len(figures) - power < 100
-        text = format(value, "f") if small else ""
-    else:
+    if isinstance(value, str):
         text = value.strip()
         if not text:
             return None
-    if not _DECIMAL.fullmatch(text):
-        raise Refused(f"found {name_of(value)} that is no plain decimal number, wanted 1234.56")
-    return Decimal(text)
+        if _DECIMAL.fullmatch(text):
+            return Decimal(text)
+    elif isinstance(value, Decimal):
+        if _is_plain(value):
+            return value
+    elif abs(value) < 10**30:
+        return Decimal(value)
+    raise Refused(f"found {name_of(value)} that is no plain decimal number, wanted 1234.56")
+
+
+def _is_plain(number: Decimal) -> bool:
+    text = str(number)
+    if "E" in text:
+        # What was written with an exponent that enlarges keeps it; 0E-8 was 0.00000000.
+        _, figures, power = number.as_tuple()
+        small = isinstance(power, int) and power <= 0 and len(figures) - power < 100
+        text = format(number, "f") if small else ""
+    elif len(text) <= 30:
+        return number.is_finite()
+    return bool(_DECIMAL.fullmatch(text))
 
 
 def read_flag(value: Any) -> bool:
@@ -115,7 +126,7 @@ def read_flag(value: Any) -> bool:
 
 def read_moment(value: Any) -> datetime | None:
     """Read ISO 8601 with an offset, as UTC; without an offset it is refused."""
-    moment = value if isinstance(value, datetime) else moment_of(value)
+    moment = moment_of(value) if isinstance(value, str) else value
     if moment is not None and moment.tzinfo is None:
         raise Refused("found a time without an offset, wanted one; `timestamp(zone)` names a zone")
     return moment.astimezone(UTC) if moment else None
@@ -141,18 +152,25 @@ def moment_of(text: str) -> datetime | None:
     match = _MOMENT.fullmatch(text)
     if not match:
         raise Refused("found text that is no date and time, wanted 2026-11-21T05:56:05Z")
-    day, clock, fraction, offset = match.groups()
-    if len(clock) == 5:
-        clock += ":00"
     try:
-        read = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0')[:6].ljust(6, '0')}")
-        if offset is None:
-            return read
-        moment = read.replace(tzinfo=_zone(offset))
-        moment.astimezone(UTC)
+        moment = _written(text, match)
+        if moment.tzinfo is not None and moment.year in _ENDS:
+            moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Refused("found a date and time that does not exist") from None
     return moment
+
+
+def _written(text: str, match: re.Match[str]) -> datetime:
+    """Read what fits the pattern; raises `ValueError` when it does not exist."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # it does not exist, or is written in a way that Python does not know
+        day, clock, fraction, offset = match.groups()
+    if len(clock) == 5:
+        clock += ":00"
+    read = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0')[:6].ljust(6, '0')}")
+    return read if offset is None else read.replace(tzinfo=_zone(offset))
 
 
 @lru_cache(maxsize=256)

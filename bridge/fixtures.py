@@ -179,8 +179,9 @@ def goldens(planned: Plan) -> Mapping[str, str]:
 
 def event_document(event: Event) -> dict[str, Any]:
     """Give an event as JSON-ready values: what happened, and the order and customer in it."""
-    named = document(event)
-    return {**named.pop("event"), **named}
+    named = {"order": event.order, "customer": event.customer}
+    documents = {name: document(one) for name, one in named.items() if one is not None}
+    return {**document(event.event), **{name: one for name, one in documents.items() if one}}
 
 
 def spell(value: Any) -> str:

@@ -37,14 +37,17 @@ def e164(text: str, country: str | None) -> str:
         raise Refused('it has no + and the store no country: country = "BR" in connections.toml')
     if number is None:
         raise Refused(f"no phone number of {country}")
-    if phonenumbers.is_alpha_number(text):
+    letters = text.upper() != text.lower()  # seldom, and seen faster than what they are
+    if letters and phonenumbers.is_alpha_number(text):
         # Behind a number without its area code, letters of a note would count as digits.
         raise Refused("the letters in it may be digits or a note, wanted digits alone")
-    digits = phonenumbers.normalize_digits_only(text)
-    if not plus and digits.startswith("00") and number != _number(f"+{digits[2:]}", None):
-        # Two zeros begin what is dialled abroad, but in some countries a carrier's code follows:
-        # in Brazil 0055 51 99999-0000 is a number of Peru, and who writes it means Porto Alegre.
-        raise Refused(f"what follows 00 is not sure in {country}, wanted + in its place")
+    if not plus:
+        digits = phonenumbers.normalize_digits_only(text)
+        if digits.startswith("00") and number != _number(f"+{digits[2:]}", None):
+            # Two zeros begin what is dialled abroad, but in some countries a carrier's code
+            # follows: in Brazil 0055 51 99999-0000 is a number of Peru, and who writes it means
+            # Porto Alegre.
+            raise Refused(f"what follows 00 is not sure in {country}, wanted + in its place")
     return number
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
 from bridge.currency import exponent
@@ -89,15 +88,14 @@ class Plan:
         """The id of the order, or of the customer; "" where there is none."""
         if self.event is None:
             return ""
-        if self.event.order is not None:
-            return self.event.order.id
-        return self.event.customer.id or ""
+        of = self.event.values["order"] or self.event.values["customer"]
+        return of.get("id") or ""
 
     @property
     def subject(self) -> str | None:
         """What a purge would look for."""
-        customer = self.event.customer if self.event else None
-        return (customer.email or customer.id or customer.document) if customer else None
+        customer = self.event.values["customer"] if self.event else {}
+        return customer.get("email") or customer.get("id") or customer.get("document")
 
 
 def plan(
@@ -274,12 +272,12 @@ def version(event: Event) -> tuple[int, int]:
     Returns:
         Microseconds since 1970, and phase times 2**32 plus a count that only grows.
     """
-    stamp = int(event.event.occurred_at.timestamp() * 1_000_000)
-    phase, progress = _PHASES[event.event.type], 0
-    order = event.order
-    if order is not None:
-        if event.event.type == "order_refunded" and order.is_cancelled:
+    happened, order = event.values["event"], event.values["order"]
+    stamp = int(happened["occurred_at"].timestamp() * 1_000_000)
+    phase, progress = _PHASES[happened["type"]], 0
+    if order:
+        if happened["type"] == "order_refunded" and order["is_cancelled"]:
             phase = _REFUNDED_IN_FULL
-        back = Decimal(order.paid or 0) - Decimal(order.kept or 0)
-        progress = min(int(back.scaleb(exponent(order.currency))), 2**31 - 1)
+        back = order["paid"] - order["kept"]
+        progress = min(int(back.scaleb(exponent(order["currency"]))), 2**31 - 1)
     return stamp, phase * 2**32 + progress

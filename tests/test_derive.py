@@ -239,6 +239,13 @@ def line(**given: Any) -> dict[str, Any]:
             id="all went back",
         ),
         pytest.param(
+            amounts(total="30.00", refunded="0.00"),
+            [line(total="10.00", refunded="10.00"), line(total="20.00")],
+            ["10.00", "20.00"],
+            ["0.00", "30.00"],
+            id="a line went back and no money did",
+        ),
+        pytest.param(
             amounts(total="100") | {"currency": "JPY"},
             [line(total="1"), line(total="1"), line(total="1")],
             ["34", "33", "33"],
@@ -483,6 +490,22 @@ def test_split_is_by_largest_remainder_with_fractions_as_the_judge(units, places
     for at in ranks[: units - sum(down)]:
         down[at] += 1
     assert [one * unit for one in down] == found
+
+
+@pytest.mark.parametrize(
+    ("amount", "weights", "expected"),
+    [
+        ("3.30", ["1.1", "2.2"], ["1.10", "2.20"]),
+        ("0.01", ["0.005", "0.005"], ["0.01", "0.00"]),
+        ("1.00", ["0.004", "0.996"], ["0.00", "1.00"]),
+    ],
+)
+def test_weights_that_are_the_amount_are_the_shares_as_far_as_the_unit_allows(
+    amount, weights, expected
+):
+    found = split(Decimal(amount), [Decimal(one) for one in weights], CENT)
+
+    assert expected == [str(one) for one in found]
 
 
 def test_split_does_not_depend_on_the_precision_around_it():

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
+from decimal import Context, Decimal, localcontext
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -45,7 +44,8 @@ def _exact(number: Any) -> Any:
 
 
 #: 28 digits are what a .NET decimal, the documented type, surely holds.
-Money = Annotated[Decimal, BeforeValidator(_exact), Field(max_digits=28)]
+Money = Annotated[Decimal, Field(max_digits=28), BeforeValidator(_exact)]
+_ADDED = Context(prec=80)  #: exact for sums of them
 
 
 class CustomerRequest(Body):
@@ -190,10 +190,11 @@ def _broken_amounts(order: OrderRequest) -> Iterator[str]:
             "every line, or no Products"
         )
         return
-    # Decimals are added to 28 digits only; fractions are exact.
-    lines = sum(Fraction(price) for price in prices if price is not None)
-    if lines != Fraction(order.OrderTotal):
-        less_or_more = "less" if lines < Fraction(order.OrderTotal) else "more"
+    # Without it sums would be rounded to 28 digits.
+    with localcontext(_ADDED):
+        lines = sum(price for price in prices if price is not None)
+    if lines != order.OrderTotal:
+        less_or_more = "less" if lines < order.OrderTotal else "more"
         yield (
             f"ProductPrice of all Products adds up to {less_or_more} than OrderTotal, wanted "
             "exactly OrderTotal: net line totals, with the order's discounts spread over them"

@@ -8,9 +8,11 @@ request is written, and what an answer means.  Nothing here does I/O.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import simplejson
@@ -19,6 +21,10 @@ from pydantic import BaseModel
 from bridge.types import Reply, Verdict
 
 Choice = str | int | bool
+_encoder = partial(simplejson.JSONEncoder, use_decimal=True, ensure_ascii=False, allow_nan=False)
+_READABLE = _encoder()
+_CANONICAL = _encoder(sort_keys=True, separators=(",", ":"))
+_JSON = frozenset({str, int, bool, Decimal})  #: what a document holds as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +127,33 @@ def document(model: BaseModel) -> dict[str, Any]:
     Raises:
         ValueError: A moment has no zone.
     """
-    plain: dict[str, Any] = _plain(model.model_dump(exclude_unset=True))
-    return plain
+    return _filled(model.__dict__, model.model_fields_set)
+
+
+def _filled(named: Mapping[str, Any], given: Container[str]) -> dict[str, Any]:
+    out = {}
+    for name, value in named.items():
+        if name not in given:
+            continue
+        if value.__class__ not in _JSON:
+            value = _plain(value)
+            if value is None or value == {}:
+                continue
+        out[name] = value
+    return out
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        named = {name: _plain(one) for name, one in value.items()}
-        return {name: one for name, one in named.items() if one is not None and one != {}}
-    if isinstance(value, list | tuple):
-        return [one for one in map(_plain, value) if one is not None and one != {}]
+    if isinstance(value, BaseModel):
+        return document(value)
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError("found a moment without a zone, wanted one in UTC")
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    if isinstance(value, list | tuple):
+        return [one for one in map(_plain, value) if one is not None and one != {}]
+    if isinstance(value, dict):
+        return _filled(value, value)
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -146,15 +165,8 @@ def encode(document: Mapping[str, Any], *, canonical: bool = False) -> bytes:
         document: Text, numbers, booleans, lists and objects; the caller has made dates to text.
         canonical: Sort the names, for a fingerprint.
     """
-    separators = (",", ":") if canonical else None
-    text: str = simplejson.dumps(
-        document,
-        use_decimal=True,
-        ensure_ascii=False,
-        allow_nan=False,
-        sort_keys=canonical,
-        separators=separators,
-    )
+    encoder = _CANONICAL if canonical else _READABLE
+    text: str = encoder.encode(document)
     return text.encode()
 
 

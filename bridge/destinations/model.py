@@ -28,7 +28,7 @@ class Body(BaseModel):
 def unicode_text(text: str) -> str:
     """Give *text* back if it can be written as UTF-8."""
     try:
-        text.encode()
+        text.isascii() or text.encode()
     except UnicodeEncodeError:
         raise ValueError("found half a surrogate pair, wanted Unicode text") from None
     return text

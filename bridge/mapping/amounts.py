@@ -10,12 +10,14 @@ from typing import Any
 
 from bridge.currency import exponent
 from bridge.fields import read_currency
-from bridge.kinds import Refused, name_of
+from bridge.kinds import NUMBER, TEXT, Refused, name_of
 from bridge.mapping.functions import Example, function
 from bridge.mapping.walk import blank
 
 LONGEST = 40  #: digits of a number
 _EXACT = Context(prec=200)  # sums of the longest numbers stay exact
+_ZERO = Decimal(0)
+_ADDABLE = TEXT | NUMBER
 _PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
@@ -38,12 +40,13 @@ def decimal(value: str | int | Decimal) -> Decimal | None:
 )
 def sum_(values: list[Any]) -> Decimal:
     """Add up a list of amounts: none at all make 0, and a missing one refuses the whole."""
-    total = Decimal(0)
+    total: Decimal | None = None
     for place, one in enumerate(values, 1):
-        if type(one) not in (str, int, Decimal) or blank(one):
+        if type(one) not in _ADDABLE or blank(one):
             raise Refused(f"found {name_of(one)} as element {place}, wanted a number")
-        total = _EXACT.add(total, exact(one))
-    return total
+        number = exact(one)
+        total = number if total is None else _EXACT.add(total, number)
+    return _ZERO if total is None else total
 
 
 @function(
@@ -90,9 +93,10 @@ def exact(value: str | int | Decimal) -> Decimal:
         text = value.strip()
         if not _PLAIN.fullmatch(text):
             raise Refused(f"found {name_of(value)} that is no plain decimal number, wanted 1234.56")
-        if sum(one.isdigit() for one in text) > LONGEST:
+        if len(text) > LONGEST and sum(one.isdigit() for one in text) > LONGEST:
             raise Refused(f"found a number of more than {LONGEST} digits")
-        return _EXACT.plus(Decimal(text))
+        number = Decimal(text)
+        return number or _EXACT.plus(number)
     if isinstance(value, int):
         if abs(value) >= 10**LONGEST:
             raise Refused(f"found a number of more than {LONGEST} digits")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge import kinds
@@ -13,20 +12,35 @@ from bridge.mapping.walk import Run, Scope
 
 def apply(function: Function, inner: Run, arguments: tuple[tuple[Run, Parameter], ...]) -> Run:
     """Make the closure of one call: nothing stays nothing, kinds are looked at, then it runs."""
-    call, takes, name = function.call, function.given, function.name
     if function.predicate:
-        return _apply_predicate(function, inner, arguments)
-    if not arguments:
+        return _predicate(function, inner, tuple(run for run, _ in arguments))
+    if arguments:
+        return _with_arguments(function, inner, arguments)
+    call, takes, name = function.call, function.given, function.name
 
-        def plain(scope: Scope) -> Any:
-            value = inner(scope)
-            if value is None:
-                return None
-            if value.__class__ not in takes:
-                raise _unfit(name, takes, value)
-            return _something(name, call, value, ())
+    def run(scope: Scope) -> Any:
+        value = inner(scope)
+        if value is None:
+            return None
+        if value.__class__ not in takes:
+            raise _unfit(name, takes, value)
+        try:
+            result = call(value)
+        except Refused as refused:
+            raise Refused(f"{name}: {refused}") from None
+        except Exception as error:
+            raise _failed(name, error) from error
+        if result.__class__ is str and (not result or result.isspace()):
+            return None
+        return result
 
-        return plain
+    return run
+
+
+def _with_arguments(
+    function: Function, inner: Run, arguments: tuple[tuple[Run, Parameter], ...]
+) -> Run:
+    call, takes, name = function.call, function.given, function.name
 
     def run(scope: Scope) -> Any:
         value = inner(scope)
@@ -43,41 +57,40 @@ def apply(function: Function, inner: Run, arguments: tuple[tuple[Run, Parameter]
             elif one.__class__ not in parameter.kind:
                 raise _unfit(f"{name}: {parameter.name}", parameter.kind, one)
             given.append(one)
-        return _something(name, call, value, given)
+        try:
+            result = call(value, *given)
+        except Refused as refused:
+            raise Refused(f"{name}: {refused}") from None
+        except Exception as error:
+            raise _failed(name, error) from error
+        if result.__class__ is str and (not result or result.isspace()):
+            return None
+        return result
 
     return run
 
 
-def _apply_predicate(
-    function: Function, inner: Run, arguments: tuple[tuple[Run, Parameter], ...]
-) -> Run:
+def _predicate(function: Function, inner: Run, arguments: tuple[Run, ...]) -> Run:
     call, takes, name = function.call, function.given, function.name
-    runs = tuple(run for run, _ in arguments)
 
     def run(scope: Scope) -> Any:
         value = inner(scope)
         if value is not None and value.__class__ not in takes:
             raise _unfit(name, takes, value)
-        return _called(name, call, value, [one(scope) for one in runs])
+        given = [argument(scope) for argument in arguments]
+        try:
+            return call(value, *given)
+        except Refused as refused:
+            raise Refused(f"{name}: {refused}") from None
+        except Exception as error:
+            raise _failed(name, error) from error
 
     return run
 
 
-def _called(name: str, call: Callable[..., Any], value: Any, given: Sequence[Any]) -> Any:
-    try:
-        return call(value, *given)
-    except Refused as refused:
-        raise Refused(f"{name}: {refused}") from None
-    except Exception as error:  # an operator's function may fail in any way
-        told = f"{name}: failed with {type(error).__name__}: a mistake in the function"
-        raise Refused(told) from error
-
-
-def _something(name: str, call: Callable[..., Any], value: Any, given: Sequence[Any]) -> Any:
-    result = _called(name, call, value, given)
-    if result.__class__ is str and (not result or result.isspace()):
-        return None
-    return result
+def _failed(name: str, error: Exception) -> Refused:
+    """Tell that a function has failed, as an operator's may in any way."""
+    return Refused(f"{name}: failed with {type(error).__name__}: a mistake in the function")
 
 
 def _unfit(name: str, wanted: Kind, value: Any) -> Refused:

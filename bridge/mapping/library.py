@@ -261,7 +261,15 @@ def _equal(left: Any, right: Any) -> bool:
 
 
 def _among(value: Any, wanted: Iterable[Any]) -> bool:
-    return not _nothing(value) and any(_equal(value, one) for one in _each(wanted))
+    if _nothing(value):
+        return False
+    for one in wanted:
+        if isinstance(one, list):  # as settings can be
+            if any(_equal(value, inner) for inner in one):
+                return True
+        elif _equal(value, one):
+            return True
+    return False
 
 
 def _like(value: Any, pattern: Any) -> bool:

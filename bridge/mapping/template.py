@@ -7,14 +7,14 @@ tells all that is wrong with the line that it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Context
 from typing import Any
 
 from bridge import kinds
 from bridge.kinds import Refused
-from bridge.mapping.compile import Compiled, Scope
+from bridge.mapping.compile import Compiled, Run, Scope
 from bridge.mapping.slots import Slot
 from bridge.types import Origin, Problem
 
@@ -29,6 +29,7 @@ class Leaf:
     field: str
     slot: Slot
     parts: tuple[Compiled, ...]
+    run: Run  #: gives the field's value, or nothing; raises `Refused`
 
     @property
     def origin(self) -> Origin:
@@ -37,43 +38,57 @@ class Leaf:
         text = " + ".join(part.text for part in self.parts)
         return Origin(first.place.file, first.place.line, first.place.column, self.field, text)
 
-    def fill(self, scope: Scope, problems: Problems) -> Any:
-        """Give the field's value, or None and what is wrong."""
-        slot = self.slot
-        try:
-            value = self._value(scope)
-            if value is not None:
-                if value.__class__ not in slot.takes:
-                    raise Refused(f"found {kinds.name_of(value)}, wanted {slot.wants}")
-                if slot.read is not None:
-                    value = slot.read(value)
-            if value is None and (slot.required or slot.adds):
-                raise Refused(f"nothing was found, wanted {slot.wants}")
-        except Refused as refused:
-            problems.append(self.problem(str(refused)))
-            return None
-        return value
-
     def problem(self, message: str) -> Problem:
         """Say what is wrong on this line."""
         at = self.origin
         return Problem(at.file, at.line, at.column, message, self.field, at.expression)
 
-    def _value(self, scope: Scope) -> Any:
-        if len(self.parts) == 1:
-            return self.parts[0].run(scope)
+
+def leaf(field: str, slot: Slot, parts: tuple[Compiled, ...]) -> Leaf:
+    """Make the line that fills a field of *slot* with an expression, or the sum of several."""
+    value = parts[0].run if len(parts) == 1 else _sum(slot, [part.run for part in parts])
+    return Leaf(field, slot, parts, value if _is_read(slot, parts) else _reading(slot, value))
+
+
+def _is_read(slot: Slot, parts: tuple[Compiled, ...]) -> bool:
+    """Whether it is known at load that what comes out is what the field holds, or nothing."""
+    free = not (slot.required or slot.adds or slot.read)
+    return free and all(
+        part.kind <= slot.takes and not any(chain.calls for chain in part.tree.chains)
+        for part in parts
+    )
+
+
+def _reading(slot: Slot, value: Run) -> Run:
+    takes, read, needed = slot.takes, slot.read, slot.required or slot.adds
+
+    def run(scope: Scope) -> Any:
+        found = value(scope)
+        if found is not None:
+            if found.__class__ not in takes:
+                raise Refused(f"found {kinds.name_of(found)}, wanted {slot.wants}")
+            if read is not None:
+                found = read(found)
+        if found is None and needed:
+            raise Refused(f"nothing was found, wanted {slot.wants}")
+        return found
+
+    return run
+
+
+def _sum(slot: Slot, values: Sequence[Run]) -> Run:
+    runs = [_reading(replace(slot, required=False, adds=False), value) for value in values]
+
+    def run(scope: Scope) -> Any:
         total: Any = None
-        for part in self.parts:
-            value = part.run(scope)
-            if value is None:
+        for one in runs:
+            amount = one(scope)
+            if amount is None:
                 return None
-            if value.__class__ not in self.slot.takes:
-                raise Refused(f"found {kinds.name_of(value)}, wanted {self.slot.wants}")
-            read: Any = self.slot.read(value) if self.slot.read else value
-            if read is None:
-                return None
-            total = read if total is None else _EXACT.add(total, read)
+            total = amount if total is None else _EXACT.add(total, amount)
         return total
+
+    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +96,28 @@ class Branch:
     """An object: its fields in the order of the file."""
 
     fields: tuple[tuple[str, Part], ...]
+    #: The same, with the closures of the lines among them, which are most.
+    _rows: tuple[tuple[str, Run | None, Any], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take the closures out of the lines."""
+        runs = [part.run if isinstance(part, Leaf) else None for _, part in self.fields]
+        rows = tuple((name, run, part) for (name, part), run in zip(self.fields, runs, strict=True))
+        object.__setattr__(self, "_rows", rows)
 
     def fill(self, scope: Scope, problems: Problems) -> dict[str, Any] | None:
         """Give the object, or None when no field has a value."""
         out = {}
-        for name, part in self.fields:
-            if (value := part.fill(scope, problems)) is not None:
+        for name, run, part in self._rows:
+            if run is None:
+                value = part.fill(scope, problems)
+            else:
+                try:
+                    value = run(scope)
+                except Refused as refused:
+                    problems.append(part.problem(str(refused)))
+                    continue
+            if value is not None:
                 out[name] = value
         return out or None
 
@@ -109,13 +140,14 @@ class Each:
             found = kinds.name_of(elements)
             problems.append(_problem(self.each, self.field, f"found {found}, wanted a list"))
             return None
-        out = []
+        out, inner = [], {**scope}
         for at, element in enumerate(elements):
-            inner = {**scope, "item": element}
+            inner["item"] = element
             before = len(problems)
-            if all(evaluate(one, inner, self.field, problems) is True for one in self.when):
+            if not failing(self.when, inner, self.field, problems):
                 out.append(self.branch.fill(inner, problems) or {})
-            problems[before:] = [self._numbered(one, at) for one in problems[before:]]
+            if len(problems) > before:
+                problems[before:] = [self._numbered(one, at) for one in problems[before:]]
         return out
 
     def _numbered(self, problem: Problem, at: int) -> Problem:
@@ -135,7 +167,7 @@ class Several:
         """Give the list, or None when every element is left out."""
         out = []
         for when, branch in self.elements:
-            if all(evaluate(one, scope, self.field, problems) is True for one in when):
+            if not failing(when, scope, self.field, problems):
                 value = branch.fill(scope, problems)
                 if value is not None:
                     out.append(value)

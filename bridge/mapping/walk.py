@@ -9,7 +9,7 @@ list with holes (None) when some have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -38,8 +38,9 @@ def walker(path: Path, values: Mapping[Value, Run]) -> Run:
     if first_many is None:
         return _single(path.root, path.steps)
     single = _single(path.root, path.steps[:first_many])
-    expand, filters = _opening(path.steps[first_many], values)
-    ops: list[Many] = [*filters]
+    ops = _opening(path.steps[first_many], values)
+    # What is compared may be of the wrong type, which is told even where there is nothing.
+    compared = [value for part, value in values.items() if isinstance(part, Path)]
     spread = True
     for step in path.steps[first_many + 1 :]:
         ops.extend(_further(step, values, spread=spread))
@@ -49,15 +50,29 @@ def walker(path: Path, values: Mapping[Value, Run]) -> Run:
         value = single(scope)
         if value is None:
             return None
-        elements = expand(value)
+        elements = value if value.__class__ is list else _list_of(value)
         for op in ops:
+            if not elements:
+                for wanted in compared:
+                    wanted(scope)
+                break
             elements = op(elements, scope)
-        if not elements:
-            return elements
-        found = [None if blank(one) else one for one in elements]
-        return found if any(one is not None for one in found) else None
+        return _filled(elements) if elements else elements
 
     return run
+
+
+def _filled(elements: list[Any]) -> list[Any] | None:
+    """Make holes of blanks; where all are holes is nothing."""
+    found: list[Any] = []
+    nothing = True
+    for one in elements:
+        if one is None or (one.__class__ is str and (not one or one.isspace())):
+            found.append(None)
+        else:
+            found.append(one)
+            nothing = False
+    return None if nothing else found
 
 
 def blank(value: Any) -> bool:
@@ -74,8 +89,9 @@ def same(left: Any, right: Any) -> bool:
 
 def _single(root: str, steps: tuple[Step, ...]) -> Run:
     """Walk names and indexes only: the hot case."""
-    if all(isinstance(step, Named) for step in steps):
-        return _names(root, tuple(step.name for step in steps if isinstance(step, Named)))
+    names = [step.name for step in steps if isinstance(step, Named)]
+    if len(names) == len(steps):
+        return _name(root, names[0]) if len(names) == 1 else _names(root, names)
     moves = tuple(_move(step) for step in steps)
 
     def run(scope: Scope) -> Any:
@@ -89,16 +105,24 @@ def _single(root: str, steps: tuple[Step, ...]) -> Run:
     return run
 
 
-def _names(root: str, names: tuple[str, ...]) -> Run:
+def _name(root: str, name: str) -> Run:
+    def run(scope: Scope) -> Any:
+        value = scope[root]
+        value = value.get(name) if value.__class__ is dict else _field(value, name)
+        if value.__class__ is str and (not value or value.isspace()):
+            return None
+        return value
+
+    return run
+
+
+def _names(root: str, names: Sequence[str]) -> Run:
     def run(scope: Scope) -> Any:
         value = scope[root]
         for name in names:
-            if value.__class__ is dict:
-                value = value.get(name)
-            elif value is None:
+            if value is None:
                 return None
-            else:
-                value = _field(value, name)
+            value = value.get(name) if value.__class__ is dict else _field(value, name)
         if value.__class__ is str and (not value or value.isspace()):
             return None
         return value
@@ -140,12 +164,8 @@ def _list_of(value: Any) -> list[Any]:
     raise Refused(f"found {name_of(value)} where a list was wanted")
 
 
-def _opening(
-    step: Step, values: Mapping[Value, Run]
-) -> tuple[Callable[[Any], list[Any]], list[Many]]:
-    if isinstance(step, Selected):
-        return _list_of, [_select(step, values, holes=False)]
-    return _list_of, []
+def _opening(step: Step, values: Mapping[Value, Run]) -> list[Many]:
+    return [_select(step, values, holes=False)] if isinstance(step, Selected) else []
 
 
 def _further(step: Step, values: Mapping[Value, Run], *, spread: bool) -> list[Many]:
@@ -156,13 +176,21 @@ def _further(step: Step, values: Mapping[Value, Run], *, spread: bool) -> list[M
     it opens the list in each of them first.
     """
     if isinstance(step, Selected):
-        if spread:
-            return [_select(step, values, holes=True)]
-        return [_open_each, _select(step, values, holes=True)]
+        select = _select(step, values, holes=True)
+        return [select] if spread else [_open_each, select]
     if isinstance(step, Every):
         return [_open_each]
+    if isinstance(step, Named):
+        return [_name_of_each(step.name)]
     move = _move(step)
-    return [lambda elements, _: [None if one is None else move(one) for one in elements]]
+    return [lambda elements, _: [move(one) for one in elements]]
+
+
+def _name_of_each(name: str) -> Many:
+    def names(elements: list[Any], scope: Scope) -> list[Any]:  # noqa: ARG001
+        return [one.get(name) if one.__class__ is dict else _field(one, name) for one in elements]
+
+    return names
 
 
 def _open_each(elements: list[Any], scope: Scope) -> list[Any]:  # noqa: ARG001
@@ -184,12 +212,16 @@ def _select(step: Selected, values: Mapping[Value, Run], *, holes: bool) -> Many
 
     def select(elements: list[Any], scope: Scope) -> list[Any]:
         wanted = value(scope)
+        alike = _NUMBERS if wanted.__class__ in _NUMBERS else (wanted.__class__,)
         out: list[Any] = []
         for one in elements:
             if one is None:
                 if holes or not equal:
                     out.append(None)
-            elif (wanted is not None and same(_field(one, name), wanted)) is equal:
+                continue
+            found = one.get(name) if one.__class__ is dict else _field(one, name)
+            # Nothing equals nothing.
+            if (found is not None and found.__class__ in alike and found == wanted) is equal:
                 out.append(one)
         return out
 

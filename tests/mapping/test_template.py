@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
 from bridge.event import Customer, Item, Order
-from tests.mapping.running import fill, table
+from bridge.mapping.functions import Example, function, read_functions
+from bridge.mapping.layout import compile_table
+from bridge.mapping.library import BUILT_IN
+from bridge.mapping.lines import read
+from bridge.types import Problem
+from tests.mapping.running import compiler, fill, table
 
 #: The lines that every order needs.
 ORDER = """
@@ -155,6 +160,25 @@ def test_a_value_of_the_wrong_type_never_reaches_the_payload():
         None,
         ["a.toml:1:7: Id: found a whole number, wanted text"],
     )
+
+
+@function(Example("a", returns="a"))
+def lies(value: str) -> str:
+    """Give another kind than the annotation says, as an operator's function may."""
+    return cast("str", len(value))
+
+
+def test_what_a_function_gives_is_looked_at_whatever_its_annotation_says():
+    wrongs: list[Problem] = []
+    functions = {**BUILT_IN, "lies": read_functions({"__name__": __name__, "f": lies})["lies"]}
+    text = read('Id = "\'1\'"\nInner.Name = "body.x | lies"', "a.toml")
+    branch = compile_table(text, Body, compiler(wrongs, functions))
+
+    branch.fill({"body": {"x": "a customer's value"}}, wrongs)
+
+    assert [str(one) for one in wrongs] == [
+        "a.toml:2:15: Inner.Name: found a whole number, wanted text"
+    ]
 
 
 def test_numbers_and_booleans_are_themselves():

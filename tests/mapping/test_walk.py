@@ -217,6 +217,15 @@ def test_the_value_in_a_selector_may_be_a_path(path, expected):
     assert expected == run(path, body, item={"key": "x"})
 
 
+def test_a_selector_s_value_of_the_wrong_type_is_refused_even_where_nothing_is_selected():
+    assert refused("body.of[key=item.key]", {"of": []}, item="x") == (
+        "found text of 1 characters where an object with 'key' was wanted"
+    )
+    assert refused("body.of[*].in[key=item.key].value", {"of": []}, item="x") == (
+        "found text of 1 characters where an object with 'key' was wanted"
+    )
+
+
 def test_headers_are_read_from_any_mapping():
     from types import MappingProxyType
 

@@ -1,0 +1,1 @@
+"""Measurements that anybody can repeat.  They print times and never fail for one."""
