@@ -84,6 +84,7 @@ def webhook(case: Case, added: Signed, body: bytes | None = None) -> InboundRequ
         store="shop",
         headers={**request.headers, **added.headers},
         query={**request.query, **added.query},
+        segment=added.segment,
         body=request.body if body is None else body,
         received_at=datetime.now(UTC),
     )
