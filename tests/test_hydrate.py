@@ -472,6 +472,29 @@ headers = { X-Token = "{resource.token.access}" }
     assert seen == ["POST /token grant=client", "GET /orders/1", "GET /orders/1"]
 
 
+async def test_an_address_is_of_an_earlier_answer_or_else_of_the_webhook() -> None:
+    """What a refund names is found through the refund, and an order by its own id."""
+    both = fetches("""
+[[fetch]]
+name = "refund"
+when = "body.type | is('refund')"
+url  = "{setting.site}/refunds/{body.id}"
+[[fetch]]
+name = "order"
+url  = "{setting.site}/orders/{resource.refund.order_id ?? body.id}"
+""")
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.path)
+        return httpx.Response(200, json={"order_id": 7})
+
+    for kind in ("refund", "order"):
+        await fetched(handler, both, {**SCOPE, "body": {"type": kind, "id": 1}})
+
+    assert seen == ["/refunds/1", "/orders/7", "/orders/1"]
+
+
 async def test_a_body_is_written_as_json_without_what_is_nothing() -> None:
     query = fetches("""
 [[fetch]]
