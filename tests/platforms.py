@@ -11,6 +11,7 @@ What the suites over all platforms must know of each: ``tests/fixtures/<platform
       headers       of the webhook; ``{topic}`` stands for the topic
       query         in the same way
       unwrap        a wrapper of one name belongs to the REST answer and is taken off
+      inside        where in it the document is: names and numbers, one below the other
       resource      the name of the fetch that answered the document; without it, it is the body
       body          the webhook, where the document is a resource; ``{topic}`` stands for the topic
       resources     what the other fetches answered
@@ -21,6 +22,7 @@ What the suites over all platforms must know of each: ``tests/fixtures/<platform
     [[vector]]      a webhook that was signed by the platform's documented scheme and not by us:
                     by ``openssl dgst``, or what the platform publishes
       secret        of the store
+      at            when it was checked, in seconds since 1970, where its age counts
       body          as it was signed
       headers       with the signature
 """
@@ -81,6 +83,8 @@ def _real(platform: str, rule: Mapping[str, Any], path: Path, topic: str) -> Rea
     document = json.loads(path.read_text(), parse_float=Decimal)
     if rule.get("unwrap") and isinstance(document, dict) and len(document) == 1:
         document = next(iter(document.values()))
+    for step in rule.get("inside", ()):
+        document = document[step]
     resources: dict[str, Any] = dict(rule.get("resources", {}))
     if "resource" in rule:
         resources[rule["resource"]] = document
