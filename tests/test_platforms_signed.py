@@ -219,7 +219,7 @@ def test_what_others_signed_is_accepted(
     """A round trip alone would not see that both ways are wrong alike."""
     source = loaded.checked.sources[platform]
     scheme = next(iter(source.verify.values())).engine.scheme
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(vector["at"], UTC) if "at" in vector else datetime.now(UTC)
     request = InboundRequest("shop", "POST", vector["headers"], {}, vector["body"].encode(), now)
 
     verify(request, scheme, Proofs(secrets=(vector["secret"],)), now=now)
