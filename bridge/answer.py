@@ -9,6 +9,22 @@ from bridge.types import Answer, Outcome
 
 #: Seconds a store is asked to wait before it sends the webhook again, when nobody knows better.
 RETRY_AFTER = 30.0
+#: Of the platform's time, this part is left for the way back.
+_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.15, 0.15, 1.0
+#: Seconds: a platform that waits less is answered as soon as its webhook is on disk.  An assumption:
+#: a destination's answer takes some tenths of a second, a fetch before it the same again.
+PARK_FIRST = 2.0
+
+
+def last_moment(within: float) -> float:
+    """
+    Say after how many seconds the store must have its answer.
+
+    Args:
+        within: Seconds until its platform gives up.
+    """
+    margin = min(_MOST_MARGIN, max(_LEAST_MARGIN, within * _MARGIN))
+    return max(within - margin, within / 2)
 
 
 def answer(

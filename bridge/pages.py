@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bridge.answer import PARK_FIRST, last_moment
 from bridge.docs import choices_table, endpoints_table, event_table, functions_table, rewrite
 from bridge.load import load, strict
 from bridge.mapping.source import EVENT_TYPES, Source
@@ -50,6 +51,22 @@ def _evidence(source: Source) -> str:
     return ", ".join(filter(None, marks)) or "-"
 
 
+def deadlines_table(sources: Mapping[str, Source]) -> str:
+    """Write a row per platform: how long it waits, when it is answered, whether it repeats."""
+    rows = [
+        "| platform | waits for the answer | is answered within | repeats |",
+        "|---|---|---|---|",
+    ]
+    for name in sorted(sources):
+        source, within = sources[name], sources[name].answer.within
+        at_once = "at once, when it is on disk" if within < PARK_FIRST else ""
+        rows.append(
+            f"| {source.name} | {within:g} s | {at_once or f'{last_moment(within):g} s'} "
+            f"| {_repeats(source)} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
 def pages(root: Path) -> Iterator[tuple[Path, str]]:
     """
     Give every page that has generated parts, as it should be.
@@ -71,6 +88,8 @@ def pages(root: Path) -> Iterator[tuple[Path, str]]:
     }.items():
         text = rewrite(text, name, made)
     yield guide, text
+    operators = root / "deploy" / "README.md"
+    yield operators, rewrite(operators.read_text(), "deadlines", deadlines_table(checked.sources))
     yield root / ".env.example", env_example(EXAMPLE_VARIABLES)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bridge.answer import answer, answer_problem, unavailable
+from bridge.answer import PARK_FIRST, answer, answer_problem, last_moment, unavailable
 from bridge.deliver import Begun, Rooms, begin
 from bridge.errors import (
     FetchFailed,
@@ -21,11 +21,6 @@ from bridge.plan import Plan, Route, plan
 from bridge.record import arrival
 from bridge.types import Answer, InboundRequest, Outcome, VerifiedRequest
 
-#: Of the platform's time, this part is left for the way back.
-_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.15, 0.15, 1.0
-#: Seconds: a platform that waits less is answered as soon as its webhook is on disk.  An assumption:
-#: a destination's answer takes some tenths of a second, a fetch before it the same again.
-_PARK_FIRST = 2.0
 #: Seconds between two looks at a lane that another process holds.
 _FIRST_LOOK, _LAST_LOOK = 0.025, 0.1
 
@@ -62,13 +57,6 @@ async def process(request: InboundRequest, rooms: Rooms, *, started: float) -> A
         return unavailable("the journal cannot be reached")
 
 
-def answer_by(route: Route, started: float) -> float:
-    """When the store must have its answer, on the clock of *started*."""
-    within = route.source.answer.within
-    margin = min(_MOST_MARGIN, max(_LEAST_MARGIN, within * _MARGIN))
-    return started + max(within - margin, within / 2)
-
-
 def _as_wanted(told: Answer, route: Route) -> Answer:
     """Where a platform wants one fixed body of a success, that is what it gets."""
     policy = route.source.answer
@@ -84,8 +72,8 @@ async def _deliver(
     nothing_to_send = not any(one.state == "queued" for one in recorded.deliveries)
     policy = route.source.answer
     # In so short a time only luck would deliver: it is answered once it is on disk.
-    at_once = policy.within < _PARK_FIRST and route.store.park
-    until = started if at_once else answer_by(route, started)
+    at_once = policy.within < PARK_FIRST and route.store.park
+    until = started if at_once else started + last_moment(policy.within)
     # A store that never repeats has sent us the only copy: it is on disk before anything goes out.
     synced = nothing_to_send or not policy.retries or at_once
     receipt = await rooms.journal.receive(recorded, sync=synced)

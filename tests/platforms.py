@@ -11,11 +11,7 @@ What the suites over all platforms must know of each: ``tests/fixtures/<platform
       headers       of the webhook; ``{topic}`` stands for the topic
       query         in the same way
       unwrap        a wrapper of one name belongs to the REST answer and is taken off
-<<<<<<< HEAD
-      first_of      the name of a list in the REST answer, whose first element is the document
-=======
       inside        where in it the document is: names and numbers, one below the other
->>>>>>> p3
       resource      the name of the fetch that answered the document; without it, it is the body
       listed        the fetch answered a list, and the document is one of it
       body          the webhook, where the document is a resource; ``{topic}`` stands for the topic
@@ -104,13 +100,8 @@ def _real(platform: str, rule: Mapping[str, Any], path: Path, topic: str) -> Rea
     document = json.loads(path.read_text(), parse_float=Decimal)
     if rule.get("unwrap") and isinstance(document, dict) and len(document) == 1:
         document = next(iter(document.values()))
-<<<<<<< HEAD
-    if "first_of" in rule:
-        document = document[rule["first_of"]][0]
-=======
     for step in rule.get("inside", ()):
         document = document[step]
->>>>>>> p3
     resources: dict[str, Any] = dict(rule.get("resources", {}))
     if "resource" in rule:
         resources[rule["resource"]] = [document] if rule.get("listed") else document

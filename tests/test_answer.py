@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.answer import answer, answer_problem, unavailable
+from bridge.answer import answer, answer_problem, last_moment, unavailable
 from bridge.types import Outcome, State
 
 
@@ -81,3 +81,8 @@ def test_without_a_promise_there_is_no_2xx() -> None:
 
     assert told.status_code == 503
     assert told.retry_after
+
+
+@pytest.mark.parametrize(("within", "margin"), [(5.0, 0.75), (60.0, 1.0), (0.4, 0.15), (0.2, 0.1)])
+def test_the_answer_leaves_time_for_the_way_back(within: float, margin: float) -> None:
+    assert last_moment(within) == pytest.approx(within - margin)

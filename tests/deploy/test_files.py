@@ -7,15 +7,13 @@ import re
 import shlex
 import shutil
 import subprocess
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import typer.main
 import yaml
 
 from bridge.cli import app
-from bridge.pipeline import answer_by
 from bridge.settings import Settings
 from tests.deploy.proxy import ROOT
 
@@ -101,34 +99,6 @@ def test_the_proxies_stand_in_front_of_the_default_address():
     assert f"server {address};" in NGINX
     proxies = re.findall(r"^\s*reverse_proxy (\S+)", CADDY, re.MULTILINE)
     assert set(proxies) == {f"{{$UPSTREAM:{address}}}"}
-
-
-def test_the_guide_tells_the_deadlines_of_the_mapping_files(loaded):
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]]
-            for line in GUIDE.splitlines() if line.startswith("|")]  # fmt: skip
-    names = next(row for row in rows if "Shopify" in row)[1:]
-    waits = next(row for row in rows if row[0] == "waits for the answer")[1:]
-    answers = next(row for row in rows if row[0] == "the bridge answers within")[1:]
-    sources = [loaded.checked.sources[name.lower()] for name in names]
-
-    assert waits == [f"{source.answer.within:g} s" for source in sources]
-    assert answers == [f"{last_moment(source):g} s" for source in sources]
-
-    head = next(at for at, row in enumerate(rows) if row[0] == "platform")
-    more = rows[head + 2 : head + 2 + len(loaded.checked.sources) - len(names)]
-    for name, wait, answer, *_ in more:
-        source = loaded.checked.sources[name.lower()]
-        assert wait.removesuffix(", assumed") == f"{source.answer.within:g} s"
-        assert answer == f"{last_moment(source):g} s"
-
-
-def last_moment(source: Any) -> float:
-    """Seconds after its first byte at which a webhook of *source* is answered at the latest."""
-    return answer_by(cast("Any", SimpleNamespace(source=source)), 0.0)
-
-
-def test_every_platform_of_the_mapping_files_is_in_the_guide(loaded):
-    assert [name for name in loaded.checked.sources if name not in GUIDE.lower()] == []
 
 
 def test_the_compose_file_names_files_that_exist():
