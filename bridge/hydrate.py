@@ -174,12 +174,20 @@ def _request(fetch: Fetch, scope: Scope) -> _Call | None:
     filled = {name: value for name, value in headers.items() if value is not None}
     if body is None:
         return _Call(url, {"accept": "application/json", **filled}, None)
-    if fetch.form:
-        content = str(httpx.QueryParams(body)).encode()
-        kind = "application/x-www-form-urlencoded"
-    else:
-        content, kind = simplejson.dumps(body, use_decimal=True).encode(), "application/json"
-    return _Call(url, {"accept": "application/json", "content-type": kind, **filled}, content)
+    kind = "application/x-www-form-urlencoded" if fetch.form else "application/json"
+    sent = {"accept": "application/json", "content-type": kind, **filled}
+    return _Call(url, sent, _content(fetch, body))
+
+
+def _content(fetch: Fetch, body: Any) -> bytes:
+    try:
+        text = (
+            str(httpx.QueryParams(body)) if fetch.form else simplejson.dumps(body, use_decimal=True)
+        )
+        return text.encode()
+    except UnicodeEncodeError:
+        told = f"fetch '{fetch.name}': found text with half a surrogate pair, wanted Unicode"
+        raise FetchFailed(told, transient=False) from None
 
 
 async def _pages(api: Api, fetch: Fetch, call: _Call) -> Any:

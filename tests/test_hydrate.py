@@ -370,7 +370,12 @@ async def test_a_denied_fetch_names_the_tokens_to_look_at_and_never_their_values
 
 
 async def test_a_fetch_without_a_token_that_is_denied_says_so() -> None:
-    bare = fetches('[[fetch]]\nname = "order"\nurl = "{setting.site}/orders/1"')
+    bare = fetches("""
+[[fetch]]
+name = "order"
+when = "secret.token | present"
+url  = "{setting.site}/orders/1"
+""")
 
     with pytest.raises(FetchFailed, match="401: no token was sent"):
         await fetched(lambda _: httpx.Response(401), bare)
@@ -514,6 +519,17 @@ json.variables.none = "body.none"
     await fetched(handler, query)
 
     assert seen == [{"query": "query", "variables": {"id": "a/b?c"}}]
+
+
+async def test_text_that_no_form_can_hold_is_told_and_not_tried_again() -> None:
+    form = fetches(
+        '[[fetch]]\nname = "a"\nmethod = "POST"\nurl = "{setting.site}/a"\nform.id = "body.id"'
+    )
+
+    with pytest.raises(FetchFailed, match="half a surrogate pair") as caught:
+        await fetched(lambda _: httpx.Response(200), form, {**SCOPE, "body": {"id": "\ud800"}})
+
+    assert caught.value.transient is False
 
 
 async def test_an_answer_that_is_no_json_may_be_better_later() -> None:

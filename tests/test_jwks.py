@@ -265,6 +265,7 @@ async def test_a_flood_of_addresses_is_no_flood_at_the_platform(platform, source
         await source.keys("https://static.keys.example/another.pem")
     assert (OLD,) == await source.keys("https://static.keys.example/true.pem")
     elsewhere = asyncio.create_task(source.keys(URL))
+    await asyncio.sleep(0)
     platform.gate.set()
 
     assert failed.value.transient is True

@@ -240,7 +240,15 @@ EVASIONS = [
 ]
 
 
-@pytest.mark.parametrize("path", [*EVASIONS, "/PROD/keys/pub-key-1.pem"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *EVASIONS,
+        "/PROD/keys/pub-key-1.pem",
+        "/prod/keys/pub-key-1.pemx",
+        "/x/prod/keys/pub-key-1.pem",
+    ],
+)
 def test_a_path_that_is_not_as_the_platform_writes_it_is_refused(path):
     with pytest.raises(SignatureMismatch, match="is not the path of a key"):
         key_addresses(webhook({"x-key1-path": path}), ROTATING, "https://static.keys.example")

@@ -13,10 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from bridge.fields import refuse_lone_surrogates
-from bridge.kinds import Refused, name_of
+from bridge.kinds import BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Refused, fits, name_of
+from bridge.kinds import name as kind_name
 from bridge.mapping.compile import Compiled, Compiler, Run, Scope
 from bridge.mapping.lines import Array, Node, Scalar, Table
 
+_WRITABLE = TEXT | NUMBER | BOOLEAN | LIST | OBJECT
 _LONE_BRACE = re.compile(r"[{}]")
 _BEHIND_HOST = re.compile(r"[/?#]")
 _HOLE = re.compile(r"\{((?:[^{}']|'[^']*')*)\}")
@@ -107,6 +109,9 @@ def compile_free(node: Node, compiler: Compiler, field: str) -> Run:
         return lambda scope: [run(scope) for run in runs]
     if isinstance(node.value, str):
         compiled = compiler.expression(node.value, node.place, field=field)
+        if compiled and not fits(compiled.kind, _WRITABLE):
+            told = f"JSON and forms hold no such thing: this is {kind_name(compiled.kind)}"
+            compiler.problems.append(node.place.problem(told, field=field))
         return compiled.run if compiled else _nothing
     constant = compiler.constant(node.value, node.place, field=field)
     return constant.run if constant else _nothing

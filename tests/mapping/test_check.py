@@ -208,6 +208,8 @@ def test_what_a_key_reads_beside_the_body_must_be_signed_by_every_way_of_proving
 
     assert ["key"] == [problem.field for problem in checked(signed).problems]
     assert checked(only_loose).problems == ()
+    inside = only_loose.replace('"body.at"]', '"body.at[0]"]')
+    assert ["key"] == [problem.field for problem in checked(inside).problems]
 
 
 def test_every_mistake_of_every_file_is_told_at_once():
