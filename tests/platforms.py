@@ -14,6 +14,8 @@ What the suites over all platforms must know of each: ``tests/fixtures/<platform
       inside        where in it the document is: names and numbers, one below the other
       resource      the name of the fetch that answered the document; without it, it is the body
       body          the webhook, where the document is a resource; ``{topic}`` stands for the topic
+      envelope      the webhook around a document that is only its inner part, which stands for
+                    ``{document}``
       resources     what the other fetches answered
       store         overrides of the store, as in a fixture's store.toml
       unmappable    file = why it is no webhook of the platform
@@ -90,7 +92,9 @@ def _real(platform: str, rule: Mapping[str, Any], path: Path, topic: str) -> Rea
         resources[rule["resource"]] = document
         body = rule["body"].replace("{topic}", topic).encode()
     else:
-        body = simplejson.dumps(document, use_decimal=True).encode()
+        inner = simplejson.dumps(document, use_decimal=True)
+        envelope = rule.get("envelope", "{document}").replace("{topic}", topic)
+        body = envelope.replace("{document}", inner).encode()
     request = InboundRequest(
         "real", "POST", {"content-type": "application/json", **_filled(rule, "headers", topic)},
         _filled(rule, "query", topic), body, ARRIVED,
