@@ -60,6 +60,18 @@ def negative(value: str | int | Decimal) -> Decimal | None:
 
 
 @function(
+    Example("155.0000", (155,), Decimal("0.0000")),
+    Example(10, ("2.50",), Decimal("7.50")),
+    Example(10, (None,), None),
+)
+def minus(value: str | int | Decimal, amount: str | int | Decimal) -> Decimal | None:
+    """Take an amount off, for a predicate behind it: what is left to pay."""
+    if blank(value) or blank(amount):
+        return None
+    return _EXACT.subtract(exact(value), exact(amount))
+
+
+@function(
     Example(19500, returns=Decimal("195.00")),
     Example("195.5", refused="wanted a number"),
     Example(Decimal("195.5"), refused="wanted a whole number"),
