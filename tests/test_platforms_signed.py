@@ -29,7 +29,7 @@ from bridge.verify import Proofs, Scheme, Signed, sign, verify
 from tests.conftest import ROOT
 from tests.house import FIXTURES, Outside, opened, rooms_of, store_route
 from tests.platforms import PLATFORMS, facts
-from tests.signatures import private_jwk
+from tests.signatures import edwards_key, private_jwk, private_pem, public_pem
 
 SHIPPED = sorted(path.stem for path in (ROOT / "mappings" / "sources").glob("*.toml"))
 ADDRESS = "https://bridge.example/webhooks/shop"
@@ -37,8 +37,12 @@ ADDRESS = "https://bridge.example/webhooks/shop"
 
 def proofs_of(secret: str, key: int) -> Proofs:
     """What a store may have; the text is a key in UTF-8, in hex and in base64 alike."""
+    edwards = edwards_key(key)
     return Proofs(
-        secrets=(secret,), keys=(private_jwk(key),), url=ADDRESS, token_secrets=(secret * 2,)
+        secrets=(secret,),
+        keys=(private_jwk(key), private_pem(edwards), public_pem(edwards)),
+        url=ADDRESS,
+        token_secrets=(secret * 2,),
     )
 
 
