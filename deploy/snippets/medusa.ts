@@ -1,5 +1,5 @@
-// Medusa 2: src/subscribers/bridge.ts.  Set BRIDGE_URL (https://bridge.example/webhooks/my-shop) and
-// BRIDGE_SECRET (whsec_...) in the environment of the server and its workers.
+// Medusa 2: src/subscribers/bridge.ts.  Set WEBHOOK_URL (https://bridge.example/webhooks/my-shop) and
+// WEBHOOK_SECRET (whsec_...) in the environment of the server and its workers.
 //
 // Subscribers: https://docs.medusajs.com/learn/fundamentals/events-and-subscribers
 // Events:      https://docs.medusajs.com/resources/references/events
@@ -63,16 +63,18 @@ const person = (one: any, email = one.email, address: any = {}) => ({
   phone: one.phone ?? address?.phone, country: address?.country_code, registered_at: one.has_account ? one.created_at : null,
 })
 
-export async function send(type: string, data: object, waits = [1, 10, 60]) {
-  const { BRIDGE_URL = "", BRIDGE_SECRET = "" } = process.env
+export const waits = [1, 10, 60] // seconds between two attempts
+
+async function send(type: string, data: object) {
+  const { WEBHOOK_URL = "", WEBHOOK_SECRET = "" } = process.env
   const id = `msg_${randomUUID()}` // the same for every attempt
   const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data })
-  const key = Buffer.from(BRIDGE_SECRET.replace(/^whsec_/, ""), "base64")
+  const key = Buffer.from(WEBHOOK_SECRET.replace(/^whsec_/, ""), "base64")
   for (const wait of [...waits, undefined]) {
     const stamp = String(Math.floor(Date.now() / 1000))
     const signature = createHmac("sha256", key).update(`${id}.${stamp}.${body}`).digest("base64")
     const headers = { "content-type": "application/json", "webhook-id": id, "webhook-timestamp": stamp, "webhook-signature": `v1,${signature}` }
-    const status = await fetch(BRIDGE_URL, { method: "POST", headers, body, signal: AbortSignal.timeout(20_000) })
+    const status = await fetch(WEBHOOK_URL, { method: "POST", headers, body, signal: AbortSignal.timeout(20_000) })
       .then((answer) => answer.status, () => 0)
     if (status === 200) return
     if (wait === undefined || (status > 0 && status < 500 && status !== 429)) {

@@ -1,7 +1,7 @@
 """
 A shop of one's own, in Python: ``send("order.paid", order)`` with an order in the words of store-event.schema.json.
 
-BRIDGE_URL is https://bridge.example/webhooks/my-shop, BRIDGE_SECRET begins with whsec_.  Nothing but the standard
+WEBHOOK_URL is https://bridge.example/webhooks/my-shop, WEBHOOK_SECRET begins with whsec_.  Nothing but the standard
 library.  Call it where waiting harms nobody, best from a queue that survives a restart: what is raised here is lost.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -25,7 +25,7 @@ def send(kind: str, data: Mapping[str, Any], waits: Sequence[float] = (1, 10, 60
     """Sign and post an event; what failed is sent again with the same webhook-id.  Amounts are text: str(Decimal)."""
     happened = datetime.now(UTC).isoformat()
     body = json.dumps({"type": kind, "timestamp": happened, "data": data}).encode()
-    key = base64.b64decode(os.environ["BRIDGE_SECRET"].removeprefix("whsec_"))
+    key = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
     identity = f"msg_{uuid.uuid4().hex}"
     for wait in (*waits, None):
         stamp = str(int(time.time()))
@@ -36,7 +36,7 @@ def send(kind: str, data: Mapping[str, Any], waits: Sequence[float] = (1, 10, 60
             "Webhook-Timestamp": stamp,
             "Webhook-Signature": f"v1,{base64.b64encode(digest).decode()}",
         }
-        status = _post(Request(os.environ["BRIDGE_URL"], body, headers))
+        status = _post(Request(os.environ["WEBHOOK_URL"], body, headers))
         if status == 200:
             return
         if wait is None or (0 < status < 500 and status != 429):

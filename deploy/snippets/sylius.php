@@ -1,6 +1,6 @@
 <?php
 // Sylius 2 (1.13 and later with the state machine `symfony_workflow`): src/EventListener/LoyaltyBridge.php, found by
-// autoconfiguration.  Set BRIDGE_URL (https://bridge.example/webhooks/my-shop) and BRIDGE_SECRET (whsec_...).
+// autoconfiguration.  Set WEBHOOK_URL (https://bridge.example/webhooks/my-shop) and WEBHOOK_SECRET (whsec_...).
 //
 // Transitions: https://github.com/Sylius/Sylius, CoreBundle/Resources/config/app/workflow/sylius_order*.php
 // Events:      https://docs.sylius.com/the-book/architecture/events
@@ -22,8 +22,8 @@ final class LoyaltyBridge implements EventSubscriberInterface
     private array $waiting = [];
 
     public function __construct(
-        #[Autowire('%env(BRIDGE_URL)%')] private string $url,
-        #[Autowire('%env(BRIDGE_SECRET)%')] private string $secret,
+        #[Autowire('%env(WEBHOOK_URL)%')] private string $url,
+        #[Autowire('%env(WEBHOOK_SECRET)%')] private string $secret,
         private LoggerInterface $logger,
         private array $waits = [1, 10],
     ) {

@@ -1,5 +1,5 @@
-// Vendure 2 and later: src/plugins/bridge.plugin.ts, and BridgePlugin among `plugins` of the config.  Set BRIDGE_URL
-// (https://bridge.example/webhooks/my-shop) and BRIDGE_SECRET (whsec_...) for the server and the worker.
+// Vendure 2 and later: src/plugins/bridge.plugin.ts, and BridgePlugin among `plugins` of the config.  Set WEBHOOK_URL
+// (https://bridge.example/webhooks/my-shop) and WEBHOOK_SECRET (whsec_...) for the server and the worker.
 //
 // Events: https://docs.vendure.io/current/core/developer-guide/events
 // Queue:  https://docs.vendure.io/current/core/developer-guide/worker-job-queue
@@ -9,7 +9,7 @@
 // A job is tried again by the queue, with the same webhook-id.  What was cancelled has quantity 0, so a cancelled or
 // refunded order is told as it was placed.
 import { createHmac, randomUUID } from "node:crypto"
-import { CustomerEvent, EventBus, JobQueueService, OrderService, OrderStateTransitionEvent, PluginCommonModule,
+import { CustomerEvent, EventBus, JobQueueService, Logger, OrderService, OrderStateTransitionEvent, PluginCommonModule,
   RefundStateTransitionEvent, VendurePlugin, type ID, type JobQueue, type RequestContext } from "@vendure/core"
 import type { OnApplicationBootstrap } from "@nestjs/common"
 
@@ -25,13 +25,13 @@ export class BridgePlugin implements OnApplicationBootstrap {
     this.queue = await this.jobs.createQueue({ name: "bridge", process: (job) => post(job.data.id, job.data.body) })
     this.events.ofType(OrderStateTransitionEvent).subscribe((event) => {
       const type = TYPES[event.toState]
-      if (type) void this.order(type, event.ctx, event.order.id)
+      if (type) this.order(type, event.ctx, event.order.id).catch(tell)
     })
     this.events.ofType(RefundStateTransitionEvent).subscribe((event) => {
-      if (event.toState === "Settled") void this.order("order.refunded", event.ctx, event.order.id)
+      if (event.toState === "Settled") this.order("order.refunded", event.ctx, event.order.id).catch(tell)
     })
     this.events.ofType(CustomerEvent).subscribe((event) => {
-      if (event.type !== "deleted") void this.add(`customer.${event.type}`, person(event.entity))
+      if (event.type !== "deleted") this.add(`customer.${event.type}`, person(event.entity)).catch(tell)
     })
   }
 
@@ -66,15 +66,17 @@ export class BridgePlugin implements OnApplicationBootstrap {
   }
 }
 
+const tell = (error: Error) => Logger.error(error.message, "BridgePlugin", error.stack) // nothing may end the server
+
 const person = (one: any) => ({ id: one.id, email: one.emailAddress, first_name: one.firstName, last_name: one.lastName,
   phone: one.phoneNumber, registered_at: one.createdAt })
 
 async function post(id: string, body: string) {
-  const { BRIDGE_URL = "", BRIDGE_SECRET = "" } = process.env
+  const { WEBHOOK_URL = "", WEBHOOK_SECRET = "" } = process.env
   const stamp = String(Math.floor(Date.now() / 1000))
-  const key = Buffer.from(BRIDGE_SECRET.replace(/^whsec_/, ""), "base64")
+  const key = Buffer.from(WEBHOOK_SECRET.replace(/^whsec_/, ""), "base64")
   const signature = createHmac("sha256", key).update(`${id}.${stamp}.${body}`).digest("base64")
   const headers = { "content-type": "application/json", "webhook-id": id, "webhook-timestamp": stamp, "webhook-signature": `v1,${signature}` }
-  const answer = await fetch(BRIDGE_URL, { method: "POST", headers, body, signal: AbortSignal.timeout(20_000) })
+  const answer = await fetch(WEBHOOK_URL, { method: "POST", headers, body, signal: AbortSignal.timeout(20_000) })
   if (answer.status !== 200) throw new Error(`webhook ${id} was not accepted: ${answer.status}`)
 }

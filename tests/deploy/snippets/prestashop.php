@@ -29,7 +29,7 @@ class Configuration
 {
     public static function get($name)
     {
-        $known = ['PS_OS_CANCELED' => '6', 'PS_OS_REFUND' => '7', 'LOYALTY_BRIDGE_URL' => getenv('BRIDGE_URL'), 'LOYALTY_BRIDGE_SECRET' => getenv('BRIDGE_SECRET')];
+        $known = ['PS_OS_CANCELED' => '6', 'PS_OS_REFUND' => '7', 'LOYALTY_BRIDGE_URL' => getenv('WEBHOOK_URL'), 'LOYALTY_BRIDGE_SECRET' => getenv('WEBHOOK_SECRET')];
         return $known[$name];
     }
 }

@@ -57,7 +57,7 @@ namespace {
         'getChannel' => new Entity(['getCode' => 'WEB']), 'getItems' => [item(1, 'Caneca', 2, 6500, 11700), item(2, 'Luminária', 1, 7000, 6300)],
         'getCustomer' => $customer, 'getBillingAddress' => new Entity(['getPhoneNumber' => '+12025550142', 'getCountryCode' => 'US']),
     ]);
-    $listener = new App\EventListener\LoyaltyBridge(getenv('BRIDGE_URL'), getenv('BRIDGE_SECRET'), new Log(), [0, 0]);
+    $listener = new App\EventListener\LoyaltyBridge(getenv('WEBHOOK_URL'), getenv('WEBHOOK_SECRET'), new Log(), [0, 0]);
     $methods = App\EventListener\LoyaltyBridge::getSubscribedEvents();
     $subject = str_contains($happened, 'customer') ? $customer : $order;
     $listener->{$methods[$happened]}(new Entity(['getSubject' => $subject]));

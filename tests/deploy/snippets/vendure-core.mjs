@@ -7,3 +7,4 @@ export class OrderStateTransitionEvent {}
 export class RefundStateTransitionEvent {}
 export class CustomerEvent {}
 export const VendurePlugin = () => () => undefined
+export const Logger = { error: (message) => console.error(message) }
