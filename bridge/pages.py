@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from bridge.answer import PARK_FIRST, last_moment
 from bridge.docs import choices_table, endpoints_table, event_table, functions_table, rewrite
 from bridge.load import load, strict
 from bridge.mapping.source import EVENT_TYPES, Source
+from bridge.schema import store_event_schema
 from bridge.settings import env_example
 
 #: What the example of connections.toml names, and what it is.
@@ -91,6 +93,8 @@ def pages(root: Path) -> Iterator[tuple[Path, str]]:
     operators = root / "deploy" / "README.md"
     yield operators, rewrite(operators.read_text(), "deadlines", deadlines_table(checked.sources))
     yield root / ".env.example", env_example(EXAMPLE_VARIABLES)
+    schema = json.dumps(store_event_schema(), ensure_ascii=False, indent=2)
+    yield root / "deploy" / "store-event.schema.json", f"{schema}\n"
 
 
 def outdated(root: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,7 +205,25 @@ def test_the_two_commands_stand_alone_in_their_blocks() -> None:
         assert len(found[0].strip().splitlines()) == 1
 
 
+def test_every_sender_is_in_the_readme_and_in_the_operators_guide() -> None:
+    readme = (ROOT / "README.md").read_text().partition("<!-- matrix:end -->")[2]
+    guide = (ROOT / "deploy" / "README.md").read_text()
+    section = guide.partition("\n## A shop without webhooks of its own")[2].partition("\n## ")[0]
+    files = {path.name for path in (ROOT / "deploy" / "snippets").iterdir() if path.is_file()}
+    platforms = {Path(name).stem for name in files} - {"shop"}
+    sentence = readme.partition("through *Standard Webhooks*: ")[2].partition(" each")[0]
+
+    assert set(re.findall(r"\]\(snippets/([^)]+)\)", section)) == files
+    assert {one.lower() for one in re.findall(r"[A-Z]\w+", sentence)} == platforms
+
+
+def test_the_operators_guide_names_every_type_of_the_generic_source(loaded: Loaded) -> None:
+    guide = (ROOT / "deploy" / "README.md").read_text()
+    for topic in loaded.checked.sources["standard-webhooks"].topics:
+        assert f"`{topic}`" in guide
+
+
 def test_links_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", GUIDE):
+    for page in (ROOT / "README.md", GUIDE, ROOT / "deploy" / "README.md"):
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

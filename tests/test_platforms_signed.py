@@ -30,7 +30,7 @@ from bridge.verify.content import Header
 from tests.conftest import ROOT
 from tests.house import FIXTURES, Outside, opened, rooms_of, store_route
 from tests.platforms import PLATFORMS, facts
-from tests.signatures import jwk, private_jwk
+from tests.signatures import edwards_key, jwk, private_jwk, private_pem, public_pem
 
 SHIPPED = sorted(path.stem for path in (ROOT / "mappings" / "sources").glob("*.toml"))
 ADDRESS = "https://bridge.example/webhooks/shop"
@@ -39,9 +39,10 @@ KEYS = "https://keys.example"
 
 def proofs_of(secret: str, key: int) -> Proofs:
     """What a store may have; the text is a key in UTF-8, in hex and in base64 alike."""
+    edwards = edwards_key(key)
     return Proofs(
         secrets=(secret,),
-        keys=(private_jwk(key), jwk(key)),
+        keys=(private_jwk(key), jwk(key), private_pem(edwards), public_pem(edwards)),
         url=ADDRESS,
         token_secrets=(secret * 2,),
     )
