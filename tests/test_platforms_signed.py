@@ -7,16 +7,20 @@ its own fixture ``order_paid``, signed as the platform would.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from bridge.errors import RequestError, SignatureMismatch
 from bridge.fixtures import ARRIVED, Case, read_case, route
+from bridge.handshake import shake_hands
 from bridge.journal.protocol import Journal
 from bridge.load import Loaded
 from bridge.mapping.body import parsed, read_body
@@ -30,7 +34,14 @@ from bridge.verify.content import Header
 from tests.conftest import ROOT
 from tests.house import FIXTURES, Outside, opened, rooms_of, store_route
 from tests.platforms import PLATFORMS, facts
-from tests.signatures import edwards_key, jwk, private_jwk, private_pem, public_pem
+from tests.signatures import (
+    edwards_key,
+    jwk,
+    private_jwk,
+    private_pem,
+    public_pem,
+    rsa_signature,
+)
 
 SHIPPED = sorted(path.stem for path in (ROOT / "mappings" / "sources").glob("*.toml"))
 ADDRESS = "https://bridge.example/webhooks/shop"
@@ -226,6 +237,62 @@ def test_what_others_signed_is_accepted(
     verify(request, scheme, Proofs(secrets=(vector["secret"],)), now=now)
     with pytest.raises(SignatureMismatch):
         verify(request, scheme, OTHERS, now=now)
+
+
+@pytest.mark.parametrize(
+    ("platform", "signed"),
+    [("adobe-io", bytes), ("adobe-commerce", base64.b64encode)],
+)
+def test_what_another_library_signed_with_a_private_key_is_accepted(
+    platform: str, signed: Callable[[bytes], bytes], loaded: Loaded
+) -> None:
+    """Over the body, or over its base64 text, as the vendor's code does."""
+    scheme = next(iter(loaded.checked.sources[platform].verify.values())).engine.scheme
+    body = read_case(FIXTURES / platform / "order_paid").request.body
+    headers = {scheme.header: rsa_signature(signed(body))}
+    request = InboundRequest("shop", "POST", headers, {}, body, ARRIVED)
+
+    verify(request, scheme, Proofs(secrets=(public_pem(),)), now=ARRIVED)
+    with pytest.raises(SignatureMismatch):
+        verify(request, scheme, OTHERS, now=ARRIVED)
+
+
+def test_a_token_that_another_library_made_is_accepted_and_read(loaded: Loaded) -> None:
+    source = loaded.checked.sources["wix"]
+    scheme = next(iter(source.verify.values())).engine.scheme
+    claims = json.loads(read_case(FIXTURES / "wix" / "order_paid").request.body)
+    token = jwt.encode(claims, private_pem(), "RS256").encode()
+    request = InboundRequest("shop", "POST", {"content-type": "text/plain"}, {}, token, ARRIVED)
+
+    verify(request, scheme, Proofs(secrets=(public_pem(),)), now=ARRIVED)
+    body = parsed(source, read_body(request, token=True))
+    assert body["data"]["eventType"] == "wix.ecom.v1.order_payment_status_updated"
+    assert body["data"]["data"]["entityId"] == "11112222-0000-4000-8000-00000000000a"
+
+
+def test_a_shop_that_registers_gets_its_secret_and_the_proof(loaded: Loaded) -> None:
+    """With the values of another implementation, made with ``openssl dgst -hmac``."""
+    query = {"shop-id": "KIPf0Fz6BUkN", "shop-url": "http://my.shop.com", "timestamp": "159239728"}
+    raw = "&".join(f"{name}={value}" for name, value in query.items())
+    signature = "8863f90ba2b350c156288a32a9e0d7be4b33914ac93e19737e0e28f86655cf9b"
+    where = store_route(
+        loaded, "shopware", settings={"app_name": "MyApp"}, tokens={"app_secret": "appsecret"}
+    )
+    where = replace(where, proofs=OURS)
+    at = datetime.fromtimestamp(159239728, UTC)
+    headers = {"shopware-app-signature": signature}
+
+    told = shake_hands(InboundRequest("shop", "GET", headers, query, b"", at, raw), where)
+
+    assert told is not None
+    assert json.loads(told.body or "") == {
+        "proof": "4f7ad7daded6c11e03f391d360d2b038255121272b83e9409de64a34866ccf96",
+        "secret": OURS.secrets[0],
+        "confirmation_url": ADDRESS,
+    }
+    wrong = {"shopware-app-signature": "0" * 64}
+    with pytest.raises(SignatureMismatch):
+        shake_hands(InboundRequest("shop", "GET", wrong, query, b"", at, raw), where)
 
 
 def test_the_platforms_are_there() -> None:
