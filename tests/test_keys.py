@@ -59,3 +59,23 @@ def test_two_notices_of_one_state_are_one(loaded: Loaded) -> None:
 
     assert other.request.body != case.request.body
     assert plan_of(other, loaded).key == plan_of(case, loaded).key
+
+
+#: The date, and what changes without one.  The webhook itself is the same bytes each time.
+WITHOUT_A_DATE = [
+    ("tray/order_paid", "Order.modified", "Order.status", "FINALIZADO"),
+    ("wakecommerce/order_paid", "dataUltimaAtualizacao", "situacaoPedidoId", 8),
+    ("cartpanda/order_completed", "order.updated_at", "order.financial_status", "refunded"),
+]
+
+
+@pytest.mark.parametrize(("name", "date", "path", "new"), WITHOUT_A_DATE)
+def test_a_change_without_a_date_is_no_repeat(
+    name: str, date: str, path: str, new: Any, loaded: Loaded
+) -> None:
+    case = read_case(FIXTURES / name)
+    before = changed(case.resources["order"], tuple(date.split(".")), None)
+    undated = with_part(case, "order", before)
+    after = changed(undated.resources["order"], tuple(path.split(".")), new)
+
+    assert plan_of(with_part(undated, "order", after), loaded).key != plan_of(undated, loaded).key
