@@ -151,7 +151,7 @@ async def test_no_redirect_is_followed_and_the_address_is_the_thing_to_look_at()
 
 
 @pytest.mark.parametrize(
-    "id_", ["https://evil.example/", "//evil.example", "..", "@evil.example", "?x=", "#", "\\"]
+    "id_", ["https://evil.example/", "//evil.example", "...", "@evil.example", "?x=", "#", "\\"]
 )
 async def test_whatever_a_webhook_calls_its_order_the_host_stays(id_: str) -> None:
     seen: list[httpx.URL] = []
@@ -165,6 +165,22 @@ async def test_whatever_a_webhook_calls_its_order_the_host_stays(id_: str) -> No
     assert [(url.scheme, url.host, url.query) for url in seen] == [
         ("https", "shop.example", b"full=1")
     ]
+    assert seen[0].raw_path.startswith(b"/orders/")
+
+
+@pytest.mark.parametrize("id_", [".", ".."])
+async def test_an_id_that_would_lead_to_another_address_is_asked_for_nowhere(id_: str) -> None:
+    seen: list[httpx.URL] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        return httpx.Response(200, json={})
+
+    with pytest.raises(FetchFailed, match="'order': found a step to another address") as caught:
+        await fetched(handler, scope={**SCOPE, "body": {"id": id_}})
+
+    assert caught.value.transient is False
+    assert not seen
 
 
 @pytest.mark.parametrize("status", [400, 410, 422])
