@@ -7,8 +7,9 @@ followed.  What a fetch answered is kept for `keep` seconds where the file says 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -31,16 +32,26 @@ _TRANSIENT = frozenset({408, 423, 425, 429})
 #: platform gives a figure.
 _FEW = 5
 
-#: Store, name of the fetch, and address.
-Key = tuple[str, str, str]
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, its templates filled.  A token can stand anywhere in it; its repr shows none."""
+
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    content: bytes | None = field(repr=False)
+
+
+#: Store, name of the fetch, and what was sent: another id in the body is another answer.
+Key = tuple[str, str, Request]
 
 
 @dataclass(slots=True)
 class Kept:
-    """What was fetched and may be used again."""
+    """What was fetched and may be used again; its repr shows nothing of it."""
 
     clock: Callable[[], float]
-    _answers: dict[Key, tuple[float, Any]] = field(default_factory=dict)
+    _answers: dict[Key, tuple[float, Any]] = field(default_factory=dict, repr=False)
 
     def get(self, key: Key) -> Any:
         """Give an answer that is fresh enough, or None."""
@@ -86,7 +97,7 @@ class Api:
     store: str
     kept: Kept
     turn: Callable[[], Awaitable[None]]  #: waits until the next call may be made
-    timeout: float  #: seconds for each call
+    timeout: float  #: seconds for each call, its answer included
 
 
 class _Denied(FetchFailed):
@@ -138,7 +149,7 @@ async def _fetch(api: Api, fetch: Fetch, scope: Scope, used: set[Key]) -> Any:
     call = _request(fetch, scope)
     if call is None:
         return None
-    key = (api.store, fetch.name, call.url)
+    key = (api.store, fetch.name, call)
     if fetch.keep and (answer := api.kept.get(key)) is not None:
         used.add(key)
         return answer
@@ -148,16 +159,7 @@ async def _fetch(api: Api, fetch: Fetch, scope: Scope, used: set[Key]) -> Any:
     return answer
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request, its templates filled."""
-
-    url: str
-    headers: Mapping[str, str]
-    content: bytes | None
-
-
-def _request(fetch: Fetch, scope: Scope) -> _Call | None:
+def _request(fetch: Fetch, scope: Scope) -> Request | None:
     """Fill the templates; an optional fetch with nothing in its address is left out."""
     try:
         url = fetch.url.fill(scope)
@@ -173,10 +175,11 @@ def _request(fetch: Fetch, scope: Scope) -> _Call | None:
         raise FetchFailed(f"fetch '{fetch.name}': nothing was found for {where}", transient=False)
     filled = {name: value for name, value in headers.items() if value is not None}
     if body is None:
-        return _Call(url, {"accept": "application/json", **filled}, None)
+        sent = {"accept": "application/json", **filled}
+        return Request(url, tuple(sent.items()), None)
     kind = "application/x-www-form-urlencoded" if fetch.form else "application/json"
     sent = {"accept": "application/json", "content-type": kind, **filled}
-    return _Call(url, sent, _content(fetch, body))
+    return Request(url, tuple(sent.items()), _content(fetch, body))
 
 
 def _content(fetch: Fetch, body: Any) -> bytes:
@@ -190,7 +193,7 @@ def _content(fetch: Fetch, body: Any) -> bytes:
         raise FetchFailed(told, transient=False) from None
 
 
-async def _pages(api: Api, fetch: Fetch, call: _Call) -> Any:
+async def _pages(api: Api, fetch: Fetch, call: Request) -> Any:
     """Make one call, or as many as the list has pages; an optional one may find nothing."""
     found = await _call(api, fetch, call, call.url, may_be_nothing=fetch.optional)
     if fetch.pages is None or found is None:
@@ -217,18 +220,22 @@ def _list(fetch: Fetch, found: Any) -> list[Any]:
     return found
 
 
-async def _call(api: Api, fetch: Fetch, call: _Call, url: str, *, may_be_nothing: bool) -> Any:
+async def _call(api: Api, fetch: Fetch, call: Request, url: str, *, may_be_nothing: bool) -> Any:
     name = f"fetch '{fetch.name}'"
     await api.turn()
     try:
-        async with api.client.stream(
-            fetch.method,
-            url,
-            headers=dict(call.headers),
-            content=call.content,
-            timeout=api.timeout,
-            follow_redirects=False,
-        ) as response:
+        # The client's own timeouts begin anew with every byte that comes.
+        async with (
+            asyncio.timeout(api.timeout),
+            api.client.stream(
+                fetch.method,
+                url,
+                headers=call.headers,
+                content=call.content,
+                timeout=api.timeout,
+                follow_redirects=False,
+            ) as response,
+        ):
             if response.status_code in _NOTHING and may_be_nothing:
                 return None
             if not 200 <= response.status_code < 300:
@@ -240,7 +247,7 @@ async def _call(api: Api, fetch: Fetch, call: _Call, url: str, *, may_be_nothing
                     raise FetchFailed(f"{name}: the answer is longer than 8 MiB", transient=False)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise FetchFailed(f"{name}: its address is none", transient=False) from None
-    except (httpx.HTTPError, httpx.StreamError) as error:
+    except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
         raise FetchFailed(f"{name}: {type(error).__name__}", transient=True) from None
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_refuse)

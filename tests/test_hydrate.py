@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -69,7 +70,9 @@ async def fetched(
 
 
 @contextlib.asynccontextmanager
-async def api(handler: Handler, kept: Kept | None = None) -> AsyncIterator[Api]:
+async def api(
+    handler: Handler, kept: Kept | None = None, *, timeout: float = 5.0
+) -> AsyncIterator[Api]:
     async def turn() -> None:
         return
 
@@ -77,7 +80,7 @@ async def api(handler: Handler, kept: Kept | None = None) -> AsyncIterator[Api]:
     async with httpx.AsyncClient(
         transport=httpx.MockTransport(handler), follow_redirects=True
     ) as client:
-        yield Api(client, "shop", kept or Kept(lambda: 0.0), turn, 5.0)
+        yield Api(client, "shop", kept or Kept(lambda: 0.0), turn, timeout)
 
 
 async def test_an_id_cannot_leave_its_place_in_the_address() -> None:
@@ -148,7 +151,7 @@ async def test_no_redirect_is_followed_and_the_address_is_the_thing_to_look_at()
 
 
 @pytest.mark.parametrize(
-    "id_", ["https://evil.example/", "//evil.example", "..", "@evil.example", "?x=", "#", "\\"]
+    "id_", ["https://evil.example/", "//evil.example", "...", "@evil.example", "?x=", "#", "\\"]
 )
 async def test_whatever_a_webhook_calls_its_order_the_host_stays(id_: str) -> None:
     seen: list[httpx.URL] = []
@@ -162,6 +165,22 @@ async def test_whatever_a_webhook_calls_its_order_the_host_stays(id_: str) -> No
     assert [(url.scheme, url.host, url.query) for url in seen] == [
         ("https", "shop.example", b"full=1")
     ]
+    assert seen[0].raw_path.startswith(b"/orders/")
+
+
+@pytest.mark.parametrize("id_", [".", ".."])
+async def test_an_id_that_would_lead_to_another_address_is_asked_for_nowhere(id_: str) -> None:
+    seen: list[httpx.URL] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        return httpx.Response(200, json={})
+
+    with pytest.raises(FetchFailed, match="'order': found a step to another address") as caught:
+        await fetched(handler, scope={**SCOPE, "body": {"id": id_}})
+
+    assert caught.value.transient is False
+    assert not seen
 
 
 @pytest.mark.parametrize("status", [400, 410, 422])
@@ -181,6 +200,20 @@ async def test_an_answer_beyond_all_measure_is_not_read_to_its_end() -> None:
         await fetched(lambda _: httpx.Response(200, content=endless()))
 
     assert caught.value.transient is False
+
+
+async def test_an_answer_that_trickles_in_is_given_up_when_its_time_is_over() -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.001)
+            yield b" "
+
+    async with api(lambda _: httpx.Response(200, content=trickle()), timeout=0.02) as shop:
+        with pytest.raises(FetchFailed, match="TimeoutError") as caught:
+            # Whoever waits longer than this waits for ever.
+            await asyncio.wait_for(fetch_all(shop, ORDER, SCOPE), 2.0)
+
+    assert caught.value.transient
 
 
 @pytest.mark.parametrize("text", ['{"total": NaN}', '{"total": -Infinity}', "[" * 100_000])
@@ -331,6 +364,45 @@ async def test_a_kept_token_that_has_ended_is_fetched_anew_once() -> None:
         *("/orders/1", "/token", "/orders/1", "/extra"),
         *("/orders/1", "/extra"),
     ]
+
+
+async def test_what_was_kept_answers_nothing_but_the_same_call() -> None:
+    asked = fetches("""
+[[fetch]]
+name = "one"
+keep = 600
+method = "POST"
+url = "{setting.site}/graphql"
+headers = { X-Language = "{body.language}" }
+json = { id = "body.id" }
+""")
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        language = request.headers["x-language"]
+        return httpx.Response(200, json={**json.loads(request.content), "in": language})
+
+    def of(id_: str, language: str) -> dict[str, Any]:
+        return {**SCOPE, "body": {"id": id_, "language": language}}
+
+    async with api(handler, Kept(lambda: 0.0)) as shop:
+        found = [
+            (await fetch_all(shop, asked, of(id_, language)))["one"]
+            for id_, language in (("1", "pt"), ("2", "pt"), ("2", "en"))
+        ]
+
+    assert found == [{"id": "1", "in": "pt"}, {"id": "2", "in": "pt"}, {"id": "2", "in": "en"}]
+
+
+async def test_nothing_that_is_kept_shows_a_token() -> None:
+    kept = Kept(lambda: 0.0)
+    async with api(Shop().handle, kept) as shop:
+        await fetch_all(
+            shop, WITH_TOKEN, {**TOKENS, "secret": {**TOKENS["secret"], "client_key": "k3y"}}
+        )
+        shown = repr(shop)
+
+    assert "access" not in shown
+    assert "k3y" not in shown
 
 
 async def test_a_new_token_that_is_denied_is_not_asked_for_again() -> None:

@@ -45,7 +45,7 @@ class Text:
             spelt = _spell(value)
             if self.ascii and not (spelt.isascii() and spelt.isprintable()):
                 raise Refused("found characters that no header holds, wanted ASCII")
-            out.append(quote(spelt, safe="") if at >= self.encoded_from else spelt)
+            out.append(_encoded(spelt) if at >= self.encoded_from else spelt)
         return "".join(out)
 
     @property
@@ -155,6 +155,14 @@ def _end_of_host(parts: tuple[str | Compiled, ...]) -> int:
             if _BEHIND_HOST.search(behind_scheme):
                 return at + 1
     return len(parts)
+
+
+def _encoded(spelt: str) -> str:
+    # No encoding hides a dot from whoever resolves the path.
+    # Source: https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4
+    if spelt in (".", ".."):
+        raise Refused("found a step to another address, wanted an id")
+    return quote(spelt, safe="")
 
 
 def _spell(value: Any) -> str:
