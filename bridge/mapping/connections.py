@@ -147,9 +147,10 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
             f"believed: {engine.unproven}"
         )
         reading.warnings.append(table.places.get("verify", table.place).problem(message))
-    if tenant is None and source.tenant is not None:
-        message = f"wanted what the shop calls itself in {source.tenant.text}"
-        wrong(table, "tenant", message, problems)
+    named = [source.tenant, *(one.tenant for one in source.handshakes)]
+    says = next((one.text for one in named if one is not None), None)
+    if tenant is None and says is not None:
+        wrong(table, "tenant", f"wanted what the shop calls itself in {says}", problems)
     values = read_values(
         source.settings, table.entries.get("settings"), f"source '{source.platform}'", problems
     )

@@ -39,6 +39,9 @@ def _handshake(file: Reading, table: Table, engines: Engines) -> Handshake | Non
     signed = tuple(_signed(file, table, engines))
     if "signed" in table.entries and len(problems) == before and all(s.optional for s in signed):
         file.wrong(table, "signed", "wanted a signature that is always there")
+    if "signed" in table.entries and "tenant" not in table.entries and len(problems) == before:
+        told = "one app signs for many shops: wanted where the handshake names its own"
+        file.wrong(table, "tenant", told)
     if "signed" not in table.entries and "tenant" in table.entries:
         file.wrong(table, "tenant", "whoever signs nothing may call himself anything: add `signed`")
     spaces = _told(file) if "signed" in table.entries else file.spaces

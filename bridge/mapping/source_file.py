@@ -153,7 +153,11 @@ def _verify_keys(file: Reading, name: str, table: Table) -> Text | None:
     if keys is None:
         return None
     compiler = file.compiler({"setting": file.spaces["setting"]})
-    return compile_url(keys, compiler, f"verify.{name}.keys")
+    address = compile_url(keys, compiler, f"verify.{name}.keys")
+    if address and not address.expressions and "tenant" not in file.section("webhook").entries:
+        told = "wanted `tenant` in [webhook], which says for whom"
+        file.wrong(table, "keys", f"these keys sign for all shops of the platform: {told}")
+    return address
 
 
 def _answer(file: Reading) -> AnswerPolicy:

@@ -183,12 +183,13 @@ def test_a_store_whose_address_a_handshake_tells_must_say_it():
     handshake = """
 [[handshake]]
 when = "query.shop | present"
+tenant = "query.shop"
 json = { url = "url" }
 [[handshake.signed]]
 header = "x-sig"
 secret = "secret.app"
 """
-    more = 'verify = "none"\ntokens = { app = "APP" }'
+    more = 'verify = "none"\ntenant = "a.example"\ntokens = { app = "APP" }'
     address = 'url = "https://bridge.example/webhooks/shop"'
 
     found = checked(UNPROVEN + handshake, connections=STORE.format(more=more))
@@ -199,6 +200,26 @@ secret = "secret.app"
     ]
     assert given.problems == ()
     assert given.stores["shop"].tokens == {"app": "APP"}
+
+
+def test_a_store_that_a_handshake_tells_secrets_must_say_which_shop_it_is():
+    """One app signs for all the shops that have it."""
+    handshake = """
+[[handshake]]
+when = "query.shop | present"
+tenant = "query.shop"
+json = { secret = "own_secret" }
+[[handshake.signed]]
+header = "x-sig"
+secret = "secret.app"
+"""
+    more = 'verify = "none"\ntokens = { app = "APP" }'
+
+    found = checked(UNPROVEN + handshake, connections=STORE.format(more=more))
+
+    assert [(one.field, one.message) for one in found.problems] == [
+        ("tenant", "wanted what the shop calls itself in query.shop")
+    ]
 
 
 def test_what_a_key_reads_beside_the_body_must_be_signed_by_every_way_of_proving():
