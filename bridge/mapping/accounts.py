@@ -16,7 +16,7 @@ from bridge.mapping.destination import EVENT_SPACES, Destination
 from bridge.mapping.functions import Function
 from bridge.mapping.layout import conditions
 from bridge.mapping.lines import Scalar, Table
-from bridge.mapping.settings import Rules, filled, missing, namespace, read_values
+from bridge.mapping.settings import Rules, filled, missing, namespace, read_values, said
 from bridge.mapping.tables import known_keys, positive, section, text, wrong
 from bridge.types import Problem
 
@@ -112,7 +112,7 @@ def _values(
     table: Table, key: str, one: str, rules: Rules, endpoint: str, problems: list[Problem]
 ) -> Mapping[str, Any]:
     values = read_values(rules, table.entries.get(key), f"'{endpoint}'", problems, what=key)
-    for name in missing(rules, values):
+    for name in missing(rules, said(table.entries.get(key))):
         wrong(table, key, f"required {one} '{name}' is missing: {rules[name].about}", problems)
     return values
 

@@ -25,7 +25,7 @@ from bridge.mapping.compile import nearest
 from bridge.mapping.destination import Destination
 from bridge.mapping.functions import Function
 from bridge.mapping.lines import Scalar, Table
-from bridge.mapping.settings import missing, read_values
+from bridge.mapping.settings import missing, read_values, said
 from bridge.mapping.source import Source
 from bridge.mapping.tables import flag, known_keys, seconds, section, several, text, wrong
 from bridge.phones import not_a_country
@@ -154,7 +154,7 @@ def _store(name: str, table: Table, reading: _Reading) -> Store | None:
     values = read_values(
         source.settings, table.entries.get("settings"), f"source '{source.platform}'", problems
     )
-    for setting in missing(source.settings, values):
+    for setting in missing(source.settings, said(table.entries.get("settings"))):
         about = source.settings[setting].about
         wrong(table, "settings", f"required setting '{setting}' is missing: {about}", problems)
     return Store(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -128,8 +128,13 @@ def filled(rules: Rules, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given.get(name, rule.default) for name, rule in rules.items()}
 
 
-def missing(rules: Rules, given: Mapping[str, Any]) -> Sequence[str]:
-    """Name the required settings that have no value."""
+def said(node: Node | None) -> Collection[str]:
+    """Name what a store sets, rightly or wrongly."""
+    return node.entries if isinstance(node, Table) else ()
+
+
+def missing(rules: Rules, given: Collection[str]) -> Sequence[str]:
+    """Name the required settings that are not among those *given*."""
     return [name for name, rule in rules.items() if rule.required and name not in given]
 
 

@@ -314,7 +314,7 @@ credentials = { api_key = "KEY", merchant_id = "MERCHANT" }
             tmp_path, 'base_url = "https://api.cheqpay.dev"', f"options = {{ {options} }}"
         )
 
-        assert message in told
+        assert told == [message]
 
 
 class TestAccepted:
