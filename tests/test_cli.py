@@ -134,7 +134,9 @@ def test_map_says_which_settings_an_endpoint_waits_for_and_maps_for_the_others()
     without = printed(*created, body)
     complete = printed(*created, *given, body)
 
-    assert without["skipped"]["capillary.customer"] == "it needs --setting source=..."
+    assert without["skipped"]["capillary.customer"] == (
+        "it needs --setting source=..., --setting account_id=..."
+    )
     assert "bonifiq.customer" in without["payloads"]
     assert "capillary.customer" not in complete["skipped"]
     assert complete["payloads"]["capillary.customer"]["profiles"][0]["accountId"] == "main"

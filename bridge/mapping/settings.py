@@ -31,11 +31,9 @@ class Rule:
 
     @property
     def kind(self) -> Kind:
-        """What its value can be: what its default is, or anything simple."""
-        if self.wrong is not None:
-            return TEXT
+        """What its value can be: what its default is, text where it has none."""
         if self.default is None:
-            return _SIMPLE
+            return TEXT
         kind = type(self.default)
         return NUMBER if kind in NUMBER else frozenset({kind})
 
@@ -80,8 +78,7 @@ def _rule(name: str, node: Node, problems: list[Problem]) -> Rule:
     rule = Rule(name, str(about or ""), default, tuple(one_of), required is True)
     if required is True and default is not None:
         wrong("required", "a setting with a default is never missing: leave `required` out")
-    anything = replace(rule, default=None, one_of=())
-    if default is not None and (message := check(anything, default) or check(rule, default)):
+    if default is not None and (message := _not_simple(default) or check(rule, default)):
         wrong("default", f"`default`: {message}")
         return replace(rule, default=None)
     return rule
@@ -140,19 +137,28 @@ def missing(rules: Rules, given: Collection[str]) -> Sequence[str]:
 
 def check(rule: Rule, value: Any) -> str:
     """Say what is wrong with *value*, or nothing."""
-    if isinstance(value, list) and any(type(one) not in _SIMPLE - LIST for one in value):
-        return "found something else in the list, wanted texts or numbers"
-    if isinstance(value, Decimal) and not value.is_finite():
-        return "found no number, wanted one such as 1.5"
+    if wrong := _not_simple(value):
+        return wrong
     if type(value) not in rule.kind:
-        found = (
-            kinds.name(frozenset({type(value)})) if type(value) in kinds.ANY else "something else"
-        )
-        return f"found {found}, wanted {kinds.name(rule.kind)}"
+        return _unlike(value, rule.kind)
     chosen = value if isinstance(rule.default, list) else [value]
     if rule.one_of and any(one not in rule.one_of for one in chosen):
         return f"wanted one of {', '.join(rule.one_of)}"
     return rule.wrong(value) if rule.wrong is not None else ""
+
+
+def _not_simple(value: Any) -> str:
+    """Say why *value* is none that any setting can have, or nothing."""
+    if isinstance(value, list) and any(type(one) not in _SIMPLE - LIST for one in value):
+        return "found something else in the list, wanted texts or numbers"
+    if isinstance(value, Decimal) and not value.is_finite():
+        return "found no number, wanted one such as 1.5"
+    return "" if type(value) in _SIMPLE else _unlike(value, _SIMPLE)
+
+
+def _unlike(value: Any, wanted: Kind) -> str:
+    found = kinds.name(frozenset({type(value)})) if type(value) in kinds.ANY else "something else"
+    return f"found {found}, wanted {kinds.name(wanted)}"
 
 
 def read_text(rules: Rules, name: str, text: str) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,6 +32,7 @@ from bridge.destinations.model import Body
 from bridge.engines import ENGINES
 from bridge.errors import PayloadInvalid
 from bridge.event import Event
+from bridge.load import load
 from bridge.mapping.accounts import EndpointNeeds
 from bridge.mapping.check import Files, World, check
 from bridge.mapping.library import BUILT_IN
@@ -800,13 +802,17 @@ class TestMapping:
         assert "nnn" not in str(made)
 
     def test_an_account_that_is_missing_is_named(self):
-        made = sent("capillary.customer", event(**ASHA), {"source": "ECOMMERCE"})
+        said = {"source": "ECOMMERCE", "account_id": ""}
+
+        made = sent("capillary.customer", event(**ASHA), said)
 
         assert isinstance(made, PayloadInvalid)
         assert "profiles[0].accountId is missing" in str(made)
 
     def test_in_store_there_is_no_account(self):
-        made = sent("capillary.customer", event(**ASHA), {"source": "INSTORE"})
+        said = {"source": "INSTORE", "account_id": ""}
+
+        made = sent("capillary.customer", event(**ASHA), said)
 
         assert "accountId" not in made["profiles"][0]
 
@@ -890,3 +896,37 @@ class TestMapping:
     def test_a_merge_needs_the_operator_s_word(self):
         assert MERGES <= set(CODES)
         assert identifiers(event(**ASHA)) == {"externalId": "loja-207"}
+
+
+class TestConnection:
+    """What a store says of Capillary, read with the shipped files."""
+
+    STORE = """
+[stores.shop]
+source  = "woocommerce"
+tenant  = "https://shop.example/"
+secrets = ["SECRET"]
+[stores.shop.endpoints."capillary.customer"]
+base_url    = "https://eu.api.capillarytech.com"
+"""
+    BASIC = 'credentials = { till = "TILL", password = "PASSWORD" }'
+
+    def told(self, folder: Path, *lines: str) -> list[str]:
+        for name in ("sources", "destinations"):
+            (folder / name).symlink_to(ROOT / "mappings" / name)
+        (folder / "connections.toml").write_text(self.STORE + "\n".join(lines))
+        return [str(one).partition(": ")[2] for one in load(folder).checked.problems]
+
+    def test_source_and_account_are_required_and_have_no_default(self, tmp_path):
+        account, source = self.told(tmp_path, self.BASIC)
+
+        assert source.startswith("settings: required setting 'source' is missing: ")
+        assert account.startswith("settings: required setting 'account_id' is missing: ")
+
+    def test_in_store_the_account_is_said_to_be_none(self, tmp_path):
+        assert self.told(tmp_path, self.BASIC, 'settings = { source = "INSTORE", account_id = "" }') == []  # fmt: skip
+
+    def test_a_number_is_no_account(self, tmp_path):
+        told = self.told(tmp_path, self.BASIC, 'settings = { source = "LINE", account_id = 12 }')
+
+        assert told == ["account_id: found a whole number, wanted text"]

@@ -63,7 +63,7 @@ def test_only_what_is_required_can_be_missing(rules):
         ("known_by", ["phone", "fax"], "wanted one of id, email, phone"),
         ("known_by", "id", "found text, wanted a list"),
         ("chosen", "a", ""),
-        ("chosen", ["a"], "wanted one of a, b"),
+        ("chosen", ["a"], "found a list, wanted text"),
         ("key", 5, "found a whole number, wanted text"),
         ("statuses", ["paid", "sent", 3], ""),
         ("statuses", [], ""),
@@ -77,7 +77,8 @@ def test_only_what_is_required_can_be_missing(rules):
         ("days", Decimal("NaN"), "found no number, wanted one such as 1.5"),
         ("shop", {}, "found an object, wanted a number, text, true or false, or a list"),
         ("shop", "x", ""),
-        ("shop", True, ""),
+        ("shop", 12, "found a whole number, wanted text"),
+        ("shop", True, "found true or false, wanted text"),
     ],
 )
 def test_a_value_is_of_the_kind_of_its_default(rules, name, value, message):
