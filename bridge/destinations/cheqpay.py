@@ -41,6 +41,10 @@ _HINTS: Mapping[int, str] = {
 }
 
 
+#: Headers that no option may take: they say how the body is read.
+_OURS = frozenset({"content-type", "accept", "content-length", "transfer-encoding", "host"})
+
+
 def _email(text: str) -> str:
     if not _EMAIL.fullmatch(text):
         raise ValueError("found no e-mail address, wanted one such as ada@example.com")
@@ -164,11 +168,13 @@ def _fields(details: object) -> Iterator[str]:
 
 
 def _wrong_prefix(text: str) -> str:
-    fits = text == "" or re.fullmatch(r"/[^\s?#]*", text)
+    fits = text == "" or (re.fullmatch(r"/[!-~]*", text) and not set(text) & set("?#"))
     return "" if fits else 'wanted "" for none, or a path that begins with /, such as /pos'
 
 
 def _wrong_header(text: str) -> str:
+    if text.lower() in _OURS:
+        return "the bridge writes this header itself, wanted another, such as x-api-key"
     return "" if _TOKEN.fullmatch(text) else "wanted the name of a header, such as x-api-key"
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from bridge.mapping.compile import Compiled, Compiler, Namespace, nearest
 from bridge.mapping.destination import EVENT_SPACES, Destination
@@ -186,6 +187,24 @@ def read_variables(
 def read_address(table: Table, name: str, problems: list[Problem]) -> str:
     """Read an address; "" where there is none."""
     address = text(table, name, problems) or ""
-    if address and not address.startswith(("https://", "http://")):
-        wrong(table, name, "wanted an address that begins with https://", problems)
+    if address and (message := not_an_address(address)):
+        wrong(table, name, message, problems)
     return address
+
+
+def not_an_address(address: str) -> str:
+    """Say why *address* cannot be called; "" when it can.  What stands in it is not repeated."""
+    if not address.startswith(("https://", "http://")):
+        return "wanted an address that begins with https://"
+    if any(one.isspace() or not one.isprintable() for one in address):
+        return "found white space or a control character in it, wanted an address"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return "found no port behind the host, wanted a number such as :8443, or none"
+    if "@" in parts.netloc:
+        return "found credentials in it, wanted them under `credentials`"
+    if not parts.hostname or port == 0:
+        return "found no host in it, wanted an address such as https://api.example.com"
+    return ""

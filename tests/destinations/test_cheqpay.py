@@ -298,6 +298,14 @@ credentials = { api_key = "KEY", merchant_id = "MERCHANT" }
                 'path_prefix = "/pos?a=1"',
                 'path_prefix: wanted "" for none, or a path that begins with /, such as /pos',
             ),
+            (
+                'path_prefix = "", key_header = "Content-Type"',
+                "key_header: the bridge writes this header itself, wanted another, such as x-api-key",
+            ),
+            (
+                'path_prefix = "/p\\u0007os"',
+                'path_prefix: wanted "" for none, or a path that begins with /, such as /pos',
+            ),
             ("path_prefix = 5", "path_prefix: found a whole number, wanted text"),
             (
                 'path_prefix = "", key_header = "x api key"',
