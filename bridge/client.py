@@ -32,14 +32,14 @@ def new_client() -> httpx.AsyncClient:
     `httpx.UnsupportedProtocol` it may have been.
     """
     return httpx.AsyncClient(
-        transport=_Transport(),
+        transport=Transport(),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"user-agent": f"webhook-bridge/{__version__}"},
         follow_redirects=False,
     )
 
 
-class _Transport(httpx.AsyncBaseTransport):
+class Transport(httpx.AsyncBaseTransport):
     """
     Sends what httpx has prepared.
 
