@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -48,6 +49,8 @@ class Transport(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        # Read once: aiohttp would look into the environment and for a file with every request.
+        self._proxies = getproxies()
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -65,6 +68,7 @@ class Transport(httpx.AsyncBaseTransport):
                 headers=request.headers.multi_items(),
                 data=await request.aread() or None,
                 allow_redirects=False,
+                proxy=self._proxy(request.url),
                 timeout=aiohttp.ClientTimeout(
                     connect=limits.get("connect"), sock_read=limits.get("read")
                 ),
@@ -72,6 +76,11 @@ class Transport(httpx.AsyncBaseTransport):
         return httpx.Response(
             answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
         )
+
+    def _proxy(self, url: httpx.URL) -> str | None:
+        if not self._proxies or proxy_bypass(url.host):
+            return None
+        return self._proxies.get(url.scheme) or self._proxies.get("all")
 
     async def aclose(self) -> None:
         """Close every connection; nothing can be sent any more."""
@@ -89,7 +98,6 @@ def _new_session() -> aiohttp.ClientSession:
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        trust_env=True,
     )
 
 

@@ -257,6 +257,26 @@ async def test_more_at_once_than_any_pool_would_hold() -> None:
     assert all(isinstance(one, Reply) for one in replies)
 
 
+async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await read(reader))
+        writer.write(whole(b"{}"))
+
+    for name in ("HTTP_PROXY", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with serving(proxy) as url:
+        monkeypatch.setenv("http_proxy", url.removesuffix("/orders"))
+        assert isinstance(await post("http://destination.example/orders"), Reply)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert isinstance(await post(url), Reply)
+
+    first, second = (one.partition(b"\r\n")[0] for one in seen)
+    assert first == b"POST http://destination.example/orders HTTP/1.1"
+    assert second == b"POST /orders HTTP/1.1"
+
+
 async def test_a_client_that_is_closed_has_let_go_of_everything() -> None:
     async with serving(answering(whole(b"{}"))) as url:
         client, call = new_client(), Call("POST", url, {}, b"{}")
