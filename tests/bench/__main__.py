@@ -27,8 +27,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.contenders import CONTENDERS, PATH, RELAY, Contender, Missing, Place, Start
-from tests.bench.processes import DidNotStart, cpu_seconds, free_port, machine, running
+from tests.bench.contenders import CONTENDERS, PATH, RELAY, Contender, Missing, Place
+from tests.bench.processes import DidNotStart, accepting, cpu_seconds, free_port, machine, running
 from tests.bench.storefront import Order, post_all, sample
 
 CONNECTIONS = 32
@@ -152,9 +152,7 @@ def start_all(
     wanted: Sequence[Contender], house: Path, stack: ExitStack, left_out: list[tuple[str, str]]
 ) -> list[Running]:
     """Start the destination and every contender that this machine can run."""
-    port = free_port()
-    destination = Start([sys.executable, "-m", "tests.bench.destination", str(port)])
-    stack.enter_context(running(destination, port, _folder(house, "destination")))
+    port = stack.enter_context(accepting(house))
     shop = sample().shop.decode()
     ready = []
     for one in wanted:

@@ -7,6 +7,7 @@ import platform
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,17 @@ def running(start: Start, port: int, folder: Path) -> Iterator[subprocess.Popen[
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def accepting(house: Path, *, milliseconds: float = 0) -> Iterator[int]:
+    """Run the destination; gives its port."""
+    with tempfile.TemporaryDirectory(dir=house) as made:
+        port = free_port()
+        arguments = [str(port), str(milliseconds)]
+        start = Start([sys.executable, "-m", "tests.bench.destination", *arguments])
+        with running(start, port, Path(made)):
+            yield port
 
 
 def _await(process: subprocess.Popen[bytes], port: int, said: Path) -> None:

@@ -79,7 +79,9 @@ def _afternoon(place: Place) -> Start:
     return _python("afternoon", str(place.port), place.orders, SECRET)
 
 
-def _bridge(*, postgres: bool = False, workers: int = 1) -> Callable[[Place], Start]:
+def bridge(*, postgres: bool = False, workers: int = 1) -> Callable[[Place], Start]:
+    """Say how a bridge with one store and one endpoint is started, everything on."""
+
     def start(place: Place) -> Start:
         if postgres and not place.postgres:
             raise Missing("no PostgreSQL server can be started here")
@@ -191,8 +193,8 @@ CONTENDERS: Sequence[Contender] = (
     Contender(RELAY, "Starlette and the bridge's transport, bare: our ceiling", _relay("bare")),
     Contender("relay-client", "Starlette and the bridge's client", _relay("ours")),
     Contender("relay-httpx", "Starlette and httpx as it comes", _relay("httpx")),
-    Contender("bridge-sqlite", "the bridge, everything on, one worker", _bridge()),
-    Contender("bridge-postgres", "the same on PostgreSQL", _bridge(postgres=True)),
+    Contender("bridge-sqlite", "the bridge, everything on, one worker", bridge()),
+    Contender("bridge-postgres", "the same on PostgreSQL", bridge(postgres=True)),
     Contender("express", "Express, Shopify's SDK, undici", _express),
     Contender("node-red", "Node-RED, signature and mapping in a function", _node_red),
     Contender("fastapi", "FastAPI and httpx, an afternoon's work", _afternoon),

@@ -1,0 +1,72 @@
+"""The benchmarks run: small, and with no word about times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.bench.__main__ import main
+from tests.bench.promises import main as measure_promises
+from tests.bench.storefront import is_complete, sample
+
+
+def test_the_bridge_is_measured_beside_a_relay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = tmp_path / "bench.json"
+    names = ["relay", "bridge-sqlite"]
+    only = [word for name in names for word in ("--only", name)]
+
+    code = main([*only, "--rounds", "1", "--seconds", "0.2", "--json", str(told)])
+
+    assert code == 0
+    found = json.loads(told.read_text())
+    assert [one["name"] for one in found] == names
+    assert set(found[0]) == {
+        "name",
+        "requests_per_second",
+        "p50_ms",
+        "p99_ms",
+        "cpu_us_per_request",
+        "ratio_to_relay",
+    }
+    assert found[0]["ratio_to_relay"] == 1
+    assert all(one["requests_per_second"] > 0 for one in found)
+    assert "bridge-sqlite" in capsys.readouterr().out
+
+
+def test_a_promise_is_measured(tmp_path: Path) -> None:
+    told = tmp_path / "promises.json"
+
+    measure_promises(["--scale", "0.01", "--only", "start", "--json", str(told)])
+
+    (found,) = json.loads(told.read_text())
+    assert found["name"] == "start to first answer"
+    assert found["measured"] > 0
+
+
+def test_the_order_is_of_the_size_that_is_told_and_signed_anew_each_time() -> None:
+    order = sample()
+    requests = order.requests("/webhooks/shop")
+
+    first, second = next(requests), next(requests)
+
+    assert 5_500 < len(order.body) < 7_500
+    assert len(first) == len(second)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("message", "complete"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nO", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK", True),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nOK\r\n", False),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\n", False),
+    ],
+)
+def test_an_answer_is_waited_for_to_its_end(message: bytes, complete: bool) -> None:
+    assert is_complete(message) == complete
