@@ -88,7 +88,9 @@ class Server:
                 if lines[0] == str(self.process.pid) and lines[7:8] in (["ready   "], ["standby "]):
                     return
             time.sleep(0.01)
-        raise RuntimeError(f"PostgreSQL does not start:\n{(self.folder / 'log').read_text()[-2000:]}")
+        raise RuntimeError(
+            f"PostgreSQL does not start:\n{(self.folder / 'log').read_text()[-2000:]}"
+        )
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """
