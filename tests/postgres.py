@@ -85,7 +85,10 @@ class Server:
         while self.process.poll() is None and time.monotonic() < until:
             with contextlib.suppress(OSError):
                 lines = pid_file.read_text().splitlines()
-                if lines[0] == str(self.process.pid) and lines[7:8] in (["ready   "], ["standby "]):
+                if lines[:1] == [str(self.process.pid)] and lines[7:8] in (
+                    ["ready   "],
+                    ["standby "],
+                ):
                     return
             time.sleep(0.01)
         raise RuntimeError(
@@ -192,6 +195,10 @@ class Wire:
     before: Callable[[bytes], bool] = lambda _: False
     #: The same, but the piece is handed on, and the wire cut when the server has answered it.
     after: Callable[[bytes], bool] = lambda _: False
+    #: The same, but the piece waits until `flow` is set.
+    hold: Callable[[bytes], bool] = lambda _: False
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    flow: asyncio.Event = field(default_factory=asyncio.Event)
     _ends: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def sever(self) -> None:
@@ -234,6 +241,9 @@ class Wire:
             if self.before(piece):
                 self.sever()
                 return
+            if self.hold(piece):
+                self.held.set()
+                await self.flow.wait()
             if self.after(piece):
                 answered.clear()
             if not self.dead:
