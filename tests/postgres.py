@@ -120,6 +120,12 @@ class Server:
         await self.run(f"CREATE DATABASE {name} TEMPLATE template0")
         return name
 
+    async def schema(self) -> str:
+        """Make an empty schema, which costs less than a database, and give its address."""
+        name = f"journal_{next(self._names)}"
+        await self.run(f"CREATE SCHEMA {name}")
+        return f"{self.url()}?search_path={name}"
+
     async def run(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as the superuser."""
         async with self.connection(database) as db:

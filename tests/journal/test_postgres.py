@@ -114,9 +114,8 @@ class TestPostgresJournal(JournalConformance):
     """The shared suite."""
 
     @pytest.fixture
-    async def world(self, world: World) -> World:
-        """This module's, which has the same kind of journal."""
-        return world
+    async def backend(self, postgres: Server) -> PostgresBackend:
+        return PostgresBackend(await postgres.schema())
 
 
 class TestBatches:
@@ -542,7 +541,7 @@ class TestLosing:
         with pytest.raises(JournalUnavailable):
             await far.receive(arrival("e1", planned("1")), sync=True)
         wire.mend()
-        await far.sync()
+        await until(partial(_works, far))
         await asyncio.gather(*far._returning)
 
         (entry,) = [one.entry for one in await near.entries(Filter(state="open"))]
