@@ -149,11 +149,12 @@ class TestBatches:
 
         assert sum(b"synchronous_commit = off" in piece for piece in sent) == off
 
-    async def test_to_sync_is_to_write_to_the_log(self, near: PostgresJournal, postgres: Server):
+    async def test_to_sync_is_to_write_to_the_log(self, world: World, postgres: Server):
         """A commit that wrote nothing would not wait for the disk."""
+        onlooker = await world.worker(register=False)
         async with postgres.connection("postgres") as db:
             before = await db.fetchval("SELECT pg_current_wal_flush_lsn()")
-            await near.sync()
+            await onlooker.sync()
             after = await db.fetchval("SELECT pg_current_wal_flush_lsn()")
 
         assert after > before
@@ -256,6 +257,7 @@ class TestRaces:
 
             assert len({receipt.entry for receipt in receipts}) == 1
             assert sorted(receipt.copy for receipt in receipts) == [False, True, True, True]
+            assert [len(receipt.standings) for receipt in receipts] == [1, 1, 1, 1]
             assert sum(len(entries_of(receipt.standings)) for receipt in receipts) == 1
 
     async def test_for_one_lane(self, near: PostgresJournal, far: PostgresJournal):

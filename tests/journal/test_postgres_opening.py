@@ -15,12 +15,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from bridge.cli import WRONG_CONFIGURATION, main
 from bridge.errors import JournalUnavailable, JournalUnusable
 from bridge.journal import open_journal
 from bridge.journal.postgres import folder, open_postgres, schema
 from bridge.journal.protocol import Filter, Opening
 from bridge.settings import read_settings
-from tests.journal.given import arrival, planned
+from tests.journal.given import arrival, deliver, fly, planned, state
 from tests.postgres import Server, free_port, serving
 
 pytestmark = pytest.mark.anyio
@@ -121,6 +122,22 @@ class TestOpening:
         await journal.close()
 
         await postgres.run(f"DROP DATABASE {database}")
+
+    async def test_the_newest_server_will_do(self):
+        """The one that is packaged, for machines without one."""
+        with serving(packaged=True) as server:
+            journal = await open_postgres(Opening(server.url()))
+            db = journal._engine._writer._db
+            assert db is not None
+            assert db.get_server_version().major >= 16
+            entry = await deliver(journal, "e1", planned())
+            await asyncio.to_thread(server.restart)
+            assert await state(journal, entry) == "delivered"
+
+            flight = await fly(journal, "e2", planned("7"))
+
+            assert await journal.settle(flight, "delivered")
+            await journal.close()
 
 
 class TestRefusing:
@@ -275,6 +292,31 @@ class TestRefusing:
         url = f"{postgres.url(database, password='s3cret')}?search_path=missing"
 
         assert "search path" in await refused(url)
+
+
+@pytest.mark.parametrize(
+    ("database", "code", "said"),
+    [("postgres", 0, "no entry"), ("nowhere", WRONG_CONFIGURATION, "there is no database nowhere")],
+)
+def test_the_command_line_reads_it_or_says_why_not(
+    postgres: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: str,
+    code: int,
+    said: str,
+):
+    if code == 0:
+        database = asyncio.run(postgres.database())
+    monkeypatch.setenv("BRIDGE_JOURNAL", postgres.url(database, password="s3cret"))
+    monkeypatch.setattr("sys.argv", ["bridge", "journal", "list"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    shown = "".join(capsys.readouterr())
+    assert (ended.value.code, said in shown) == (code, True)
+    assert "s3cret" not in shown
 
 
 class TestMigrating:
