@@ -311,6 +311,19 @@ class TestRaces:
             numbers = await db.fetch("SELECT number FROM name WHERE kind = 'store' ORDER BY 1")
         assert [row[0] for row in numbers] == list(range(1, 61))
 
+    async def test_for_a_lane_that_is_removed_as_unused(
+        self, near: PostgresJournal, postgres: Server, database: str
+    ):
+        """It was there when the webhook looked, and is gone when it is wanted."""
+        flight = await fly(near, "e1", planned())
+        await near.back(flight, delay=0, unsure=False, reason="503")
+        await postgres.run("DELETE FROM lane", database=database)
+
+        first = await near.take(flight.entry, flight.endpoint)
+        second = await near.take(flight.entry, flight.endpoint)
+
+        assert [first.outcome.state, second.outcome.state] == ["queued", "flying"]
+
     async def test_a_deadlock_is_tried_again(
         self, near: PostgresJournal, postgres: Server, database: str
     ):
