@@ -13,9 +13,9 @@ from typing import Any
 
 from bridge.journal.deliveries import LOOK_AGAIN, Delivery, deliveries, take
 from bridge.journal.keys import subject_of
-from bridge.journal.lanes import Claim, claim
+from bridge.journal.lanes import OPEN_LANE, Claim, claim
 from bridge.journal.protocol import Arrival, Flight, Planned, Receipt, Standing
-from bridge.journal.transaction import Steps, Transaction, do, each, one, readable
+from bridge.journal.transaction import Steps, Transaction, do, each, foreseen, one, readable
 from bridge.types import Outcome
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +31,6 @@ ON CONFLICT (key) DO NOTHING RETURNING id
 KEEP_BODY = "INSERT INTO body (entry, headers, body) VALUES (:entry, :headers, :body)"
 
 COUNT_COPY = "UPDATE entry SET copies = copies + 1 WHERE key = :key RETURNING id, problem, dead"
-
-OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
 
 # A delivery that gets its lane at once is never seen as queued, and so spares an index.
 ADD = """
@@ -90,6 +88,24 @@ def receive(tx: Transaction, arrival: Arrival) -> Steps[Receipt]:
         problem=values["problem"],
         dead=arrival.dead,
     )
+
+
+def touches(tx: Transaction, arrival: Arrival) -> frozenset[bytes] | None:
+    """Give the key and the lanes of an arrival; None while some of their names have no number."""
+    key, lanes = foreseen(tx.key(arrival)), lanes_of(tx, arrival.deliveries)
+    return None if key is None or lanes is None else lanes | {key}
+
+
+def lanes_of(tx: Transaction, planned: Sequence[Planned]) -> frozenset[bytes] | None:
+    """Give the lanes of deliveries that are no new entry's own; None where one cannot be told."""
+    lanes = set()
+    for new in planned:
+        lane = foreseen(tx.lane(new, 0))
+        if lane is None:
+            return None
+        if new.identity:
+            lanes.add(lane)
+    return frozenset(lanes)
 
 
 def _copy(tx: Transaction, key: bytes, arrival: Arrival) -> Steps[Receipt]:

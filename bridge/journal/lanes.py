@@ -13,6 +13,8 @@ from bridge.journal.protocol import Flight
 from bridge.journal.transaction import Steps, Transaction, count, do, one
 from bridge.types import State
 
+OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
+
 # A barrier that this very entry raised never stands in its own way.  A worker that was declared
 # gone gets nothing: its lanes are being taken over.
 TAKE = """
@@ -121,6 +123,8 @@ def claim(
 def _why_not(version: dict[str, Any], park: bool) -> Steps[Claim]:
     row = yield from one(WHY_NOT, version)
     if row is None:
+        # Another node has just removed it as one that nobody used.
+        yield from do(OPEN_LANE, {"lane": version["lane"]})
         return Claim("queued")
     holder, done, done_is_newer, mark, mark_is_newer = row
     if holder is not None:

@@ -17,9 +17,9 @@ import pytest
 
 from bridge.errors import JournalUnavailable, JournalUnusable
 from bridge.journal import open_journal
-from bridge.journal.file import workers_folder
 from bridge.journal.protocol import Filter, Opening
-from bridge.journal.turns import Turns
+from bridge.journal.sqlite.file import workers_folder
+from bridge.journal.sqlite.turns import Turns
 from tests.journal.given import Clocks, World, arrival, deliver, planned, record, state
 from tests.journal.sqlite_backend import SqliteBackend
 
@@ -232,7 +232,7 @@ async def test_half_a_journal_is_never_found(path: Path):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://bridge:s3cret@db/bridge", "journal.db", "sqlite://x", "sqlite:///"]
+    "url", ["mysql://bridge:s3cret@db/bridge", "journal.db", "sqlite://x", "sqlite:///"]
 )
 async def test_other_addresses_are_refused_without_telling_a_password(url: str):
     with pytest.raises(JournalUnusable, match="wanted sqlite:///") as caught:
