@@ -27,6 +27,8 @@ UPDATE lane SET token = token + 1, holder = :me, flying = :entry
 RETURNING token, done_entry, done_print, mark_entry, dirty
 """
 
+OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
+
 WHY_NOT = """
 SELECT holder, done_entry, (done_stamp, done_tie, done_entry) > (:stamp, :tie, :entry),
        mark_entry, mark_entry <> :entry
@@ -121,6 +123,8 @@ def claim(
 def _why_not(version: dict[str, Any], park: bool) -> Steps[Claim]:
     row = yield from one(WHY_NOT, version)
     if row is None:
+        # It was forgotten, since nothing had used it for so long.
+        yield from do(OPEN_LANE, version)
         return Claim("queued")
     holder, done, done_is_newer, mark, mark_is_newer = row
     if holder is not None:

@@ -13,6 +13,7 @@ are kept apart".  This module puts the pieces together:
     due          what is left to do; takeover: by others
     life         who is alive
     reads        what people ask
+    bodies       what came, encrypted where there is a key; purge: what is forgotten
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from pathlib import Path
 from typing import IO, Literal, TypeVar
 
 from bridge.errors import JournalError, JournalUnavailable
-from bridge.journal import amend, arrivals, deliveries, due, life, reads, takeover
+from bridge.journal import amend, arrivals, bodies, deliveries, due, life, purge, reads, takeover
+from bridge.journal.cipher import Cipher
 from bridge.journal.engine import Engine
 from bridge.journal.file import explained, path_of, prepare, workers_folder
 from bridge.journal.protocol import (
@@ -33,12 +35,14 @@ from bridge.journal.protocol import (
     EntrySummary,
     Filter,
     Flight,
+    Holding,
+    Keep,
     Opening,
-    Patience,
     Planned,
     Receipt,
     Standing,
     Stored,
+    Whose,
 )
 from bridge.journal.transaction import Steps, Transaction, count, do, one, rows
 from bridge.journal.writer import Work
@@ -57,6 +61,13 @@ LEAVE = "UPDATE worker SET gone = 1 WHERE id = :me"
 OTHERS = "SELECT id, host, beat, gone FROM worker WHERE id <> :me"
 
 ANY_DIRTY = "SELECT 1 FROM lane WHERE dirty = 1 LIMIT 1"
+
+# Free pages are used again by what comes next: only a journal that has become much smaller is
+# worth the work of moving pages.
+FREE = "PRAGMA freelist_count"
+PAGES = "PRAGMA page_count"
+_WORTH = 1_000
+GIVE_BACK = "PRAGMA incremental_vacuum(500)"
 
 # An empty transaction would write nothing, and nothing would be synced.
 SYNC = "UPDATE meta SET value = value + 1 WHERE name = 'syncs'"
@@ -84,13 +95,14 @@ async def open_sqlite(
     path = path_of(opening.url)
     secret = await asyncio.to_thread(prepare, path, wait)
     with explained(path):
-        journal = SqliteJournal(path, secret, opening.patience, clock, monotonic, wait)
-    if opening.register:
-        try:
+        journal = SqliteJournal(path, secret, opening, clock, monotonic, wait)
+    try:
+        await journal.check_keys()
+        if opening.register:
             await journal.register()
-        except BaseException:
-            await journal.close()
-            raise
+    except BaseException:
+        await journal.close()
+        raise
     return journal
 
 
@@ -101,25 +113,38 @@ class SqliteJournal:
         self,
         path: Path,
         secret: bytes,
-        patience: Patience,
+        opening: Opening,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         wait: float,
     ) -> None:
-        self._engine = Engine(path, secret, wait=wait, clock=clock, monotonic=monotonic)
+        self._cipher = Cipher(opening.keys) if opening.keys else None
+        self._engine = Engine(
+            path,
+            Transaction(secret, cipher=self._cipher),
+            wait=wait,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        self._secret = secret
         self._folder = workers_folder(path)
-        self._patience = patience
+        self._patience = opening.patience
         self._clock = clock
         self._monotonic = monotonic
         self._host = life.host_of(self._folder)
-        self._watch = life.Watch(patience)
+        self._watch = life.Watch(opening.patience)
         self._me: int | None = None
         self._lock: IO[bytes] | None = None
         self._gone = False
         self._last_beat = monotonic()
         self._last_tidy: float | None = None
         self._served: due.Pair | None = None
+        self._forgotten = purge.Round()
         self._returning: set[asyncio.Task[None]] = set()
+
+    async def check_keys(self) -> None:
+        """See that everything encrypted can be read; raises `JournalUnusable` if not."""
+        await self._write(bodies.check_keys)
 
     async def register(self) -> None:
         """Become a worker: what asks for lanes needs to be one."""
@@ -156,9 +181,10 @@ class SqliteJournal:
         reason: str = "",
         *,
         sync: bool = True,
+        unname: bool = False,
     ) -> bool:
         """Write the last word of a flight and free its lane; False when it was taken over."""
-        work = partial(deliveries.settle, flight=flight, state=state, reason=reason)
+        work = partial(deliveries.settle, flight=flight, state=state, reason=reason, unname=unname)
         return self._noted(await self._write(work, sync=sync))
 
     async def back(
@@ -275,7 +301,7 @@ class SqliteJournal:
 
     async def load(self, entry: int) -> Stored:
         """What is needed to map *entry* again; raises `LookupError` when it is gone."""
-        return await self._engine.read(reads.load(entry))
+        return await self._engine.read(reads.load(entry, self._cipher))
 
     async def entries(self, wanted: Filter) -> tuple[EntrySummary, ...]:
         """Entries, newest first, with their deliveries."""
@@ -291,6 +317,20 @@ class SqliteJournal:
         """Queue dead and stale deliveries again, and add those that are missing."""
         work = partial(amend.replay, entry=entry, planned=deliveries, endpoint=endpoint)
         return await self._write(work, sync=True)
+
+    async def holding(self, whose: Whose, after: int = 0) -> Holding:
+        """Look for entries of somebody, some at a time, oldest first."""
+        return await self._engine.read(purge.holding(self._secret, whose, after))
+
+    async def purge(self, entries: Sequence[int]) -> tuple[int, ...]:
+        """Erase what *entries* hold of anybody; gives those of which something is flying."""
+        return await self._write(partial(purge.purge, entries=entries), sync=True)
+
+    async def forget(self, keep: Keep) -> bool:
+        """Forget some of what was kept long enough; True when there is more."""
+        work = partial(purge.forget, keep=keep, reached=self._forgotten)
+        self._forgotten, more = await self._write(work)
+        return await self._write(_shrink) or more
 
     async def close(self) -> None:
         """Write what is queued, sync, declare this worker gone, let go of its lock."""
@@ -342,6 +382,15 @@ class SqliteJournal:
                 await asyncio.sleep(1.0)
             else:
                 return
+
+
+def _shrink(_: Transaction) -> Steps[bool]:
+    """Give some of the file back when much of it is free; True when there is more to give back."""
+    free, pages = (yield from one(FREE, {})) or (0,), (yield from one(PAGES, {})) or (0,)
+    if free[0] < _WORTH or free[0] < pages[0] // 4:
+        return False
+    yield from rows(GIVE_BACK, {})
+    return True
 
 
 def _flights(result: object) -> Iterator[Flight]:
