@@ -15,7 +15,7 @@ from typing import Any
 
 import simplejson
 
-from bridge.journal.protocol import FETCH, Arrival, Planned, Stored
+from bridge.journal.protocol import ERASE, FETCH, Arrival, Planned, Stored
 from bridge.mapping.run import body_key
 from bridge.mapping.source import Source
 from bridge.plan import Plan, Route
@@ -24,12 +24,16 @@ from bridge.types import InboundRequest
 
 def fetch_delivery(route: Route, planned: Plan, request: InboundRequest) -> Planned:
     """The delivery that fetches; its lane is its own, since the fetched state is the newest."""
+    return _delivery(FETCH, route, planned, request)
+
+
+def _delivery(endpoint: str, route: Route, planned: Plan, request: InboundRequest) -> Planned:
     identity = ":".join(planned.key or body_key(planned.topic, request.body))
     return Planned(
-        endpoint=FETCH,
+        endpoint=endpoint,
         account=route.store.name,
         identity=f"{identity}:{request.received_at.isoformat()}",
-        target=f"{route.store.name}/{FETCH}",
+        target=f"{route.store.name}/{endpoint}",
         stamp=int(request.received_at.timestamp() * 1_000_000),
         tie=0,
         print=None,
@@ -41,6 +45,8 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
     deliveries: Sequence[Planned] = planned.deliveries
     if planned.fetches:
         deliveries = (fetch_delivery(route, planned, request),)
+    if planned.erase is not None:
+        deliveries = (_delivery(ERASE, route, planned, request),)
     return Arrival(
         store=route.store.name,
         topic=planned.topic,
@@ -54,9 +60,14 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         deliveries=tuple(deliveries),
         problem=planned.problem,
         dead=planned.dead,
-        park=route.store.park,
+        park=is_ours(route, planned),
         horizon=route.store.horizon,
     )
+
+
+def is_ours(route: Route, planned: Plan) -> bool:
+    """Whether what is unfinished is ours to finish; an erasure, which needs no destination, is."""
+    return route.store.park or planned.erase is not None
 
 
 def keep_headers(source: Source, request: InboundRequest) -> bytes:
