@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.erase import erase
+from bridge.erase import erase, find
 from bridge.errors import FetchFailed, JournalUnavailable
 from bridge.flights import Flights
 from bridge.journal.protocol import ERASE, FETCH, Flight, Journal, Planned, Standing, Whose
@@ -96,7 +96,7 @@ def _begin_erasure(flight: Flight, whose: Whose, rooms: Rooms) -> Begun:
 
     async def send() -> Verdict:
         try:
-            erased, flying = await erase(rooms.journal, whose)
+            erased, flying = await erase(rooms.journal, find(rooms.journal, whose))
         except JournalUnavailable:
             return Verdict("transient", "the journal cannot be reached")
         if flying:

@@ -17,16 +17,19 @@ async def find(journal: Journal, whose: Whose) -> AsyncIterator[Sequence[int]]:
         after = holding.after
 
 
-async def erase(journal: Journal, whose: Whose) -> tuple[int, int]:
+async def erase(journal: Journal, meant: AsyncIterator[Sequence[int]]) -> tuple[int, int]:
     """
-    Erase what is meant.
+    Erase what entries hold.
+
+    Args:
+        meant: Entries, 500 at most at a time.
 
     Returns:
         How many entries were erased, and how many hold on to it because they are under way: the
         caller comes again for those.
     """
     erased, flying = 0, 0
-    async for entries in find(journal, whose):
+    async for entries in meant:
         busy = len(await journal.purge(entries))
         erased, flying = erased + len(entries) - busy, flying + busy
     return erased, flying

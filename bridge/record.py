@@ -8,7 +8,7 @@ that a later mapping could not use.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
@@ -22,12 +22,17 @@ from bridge.plan import Plan, Route
 from bridge.types import InboundRequest
 
 
-def fetch_delivery(route: Route, planned: Plan, request: InboundRequest) -> Planned:
-    """The delivery that fetches; its lane is its own, since the fetched state is the newest."""
-    return _delivery(FETCH, route, planned, request)
+def deliveries_of(route: Route, planned: Plan, request: InboundRequest) -> tuple[Planned, ...]:
+    """Give what a webhook begins with: the fetch, the erasure, or the deliveries themselves."""
+    if planned.erase is not None:
+        return (_own(ERASE, route, planned, request),)
+    if planned.fetches:
+        return (_own(FETCH, route, planned, request),)
+    return planned.deliveries
 
 
-def _delivery(endpoint: str, route: Route, planned: Plan, request: InboundRequest) -> Planned:
+def _own(endpoint: str, route: Route, planned: Plan, request: InboundRequest) -> Planned:
+    """Plan a delivery to ourselves, in a lane of its own: what is fetched is always the newest."""
     identity = ":".join(planned.key or body_key(planned.topic, request.body))
     return Planned(
         endpoint=endpoint,
@@ -42,11 +47,6 @@ def _delivery(endpoint: str, route: Route, planned: Plan, request: InboundReques
 
 def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
     """Make what the journal records of a webhook."""
-    deliveries: Sequence[Planned] = planned.deliveries
-    if planned.fetches:
-        deliveries = (fetch_delivery(route, planned, request),)
-    if planned.erase is not None:
-        deliveries = (_delivery(ERASE, route, planned, request),)
     return Arrival(
         store=route.store.name,
         topic=planned.topic,
@@ -57,7 +57,7 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         received_at=request.received_at,
         event_type=planned.event.event.type if planned.event else None,
         subjects=planned.subjects,
-        deliveries=tuple(deliveries),
+        deliveries=deliveries_of(route, planned, request),
         problem=planned.problem,
         dead=planned.dead,
         park=is_ours(route, planned),

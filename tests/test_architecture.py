@@ -22,6 +22,7 @@ ROWS = [
         "entries",
         "explain",
         "pages",
+        "purges",
         "schema",
         "send",
         "sandbox",

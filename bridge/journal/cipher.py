@@ -48,3 +48,12 @@ class Cipher:
 def new_key() -> str:
     """Make a key from the system's source of randomness."""
     return Fernet.generate_key().decode()
+
+
+def is_key(text: str) -> bool:
+    """Whether *text* is a key as `new_key` makes them."""
+    try:
+        Fernet(text)
+    except ValueError:
+        return False
+    return True

@@ -213,6 +213,20 @@ class Forgetting:
         await forget(journal)
         assert await known(journal) == []
 
+    async def test_a_body_that_was_needed_is_forgotten_in_a_later_round(self, world: World):
+        journal = await world.worker()
+        needed = await fly(journal, "k", planned("k"))
+        for at in range(600):
+            await journal.receive(arrival(f"e{at}", problem="not wanted"), sync=False)
+        world.clocks.advance(8 * DAY)
+        await forget(journal)
+        assert await has_body(journal, needed.entry)
+
+        await journal.settle(needed, "delivered", sync=False)
+        await forget(journal)
+
+        assert not await has_body(journal, needed.entry)
+
     async def test_what_comes_after_a_round_is_forgotten_in_the_next(self, world: World):
         journal = await world.worker()
         first = await deliver(journal, "e1", planned("1"))
