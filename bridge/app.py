@@ -28,10 +28,10 @@ from bridge.flights import Flights
 from bridge.forward import attempt, request
 from bridge.hydrate import Api, Kept, Pace, fetch_all
 from bridge.journal import open_journal
-from bridge.journal.protocol import FETCH, Journal, Opening
+from bridge.journal.protocol import FETCH, Journal
 from bridge.jwks import Keys, KeySource
 from bridge.limits import Gates
-from bridge.load import load, routes, strict, unusable
+from bridge.load import forgotten_too_early, load, routes, strict, unusable
 from bridge.logins import Logins
 from bridge.logs import set_up
 from bridge.park import park
@@ -69,7 +69,7 @@ def configure(settings: Settings) -> Configured:
     stores = loaded.checked.stores
     names = (name for store in stores.values() for name in store.variables)
     variables = read_variables(names)
-    if wrong := unusable(loaded, variables):
+    if wrong := [*unusable(loaded, variables), *forgotten_too_early(loaded, settings.keep())]:
         raise SettingsError(wrong)
     tokens = tuple(settings.token_secrets.get_secret_value().split())
     sources = loaded.checked.sources
@@ -141,10 +141,12 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
     """Open journal and client, run the parking worker, and stop in the right order."""
     settings, stop = configured.settings, asyncio.Event()
     patience = settings.patience()
-    journal = await open_journal(Opening(settings.journal, patience))
+    journal = await open_journal(settings.opening())
     async with new_client() as client:
         rooms = _rooms(configured, journal, client)
-        parking = asyncio.create_task(park(rooms, beat=patience.beat, stop=stop, lost=_lost))
+        parking = asyncio.create_task(
+            park(rooms, beat=patience.beat, stop=stop, lost=_lost, keep=settings.keep())
+        )
         log.info("started", stores=len(configured.routes))
         try:
             yield rooms

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from bridge.errors import BridgeError, ConfigError, JournalError, SettingsError
+
+if TYPE_CHECKING:
+    from bridge.journal.protocol import Opening
 
 app = typer.Typer(
     name="bridge",
@@ -51,7 +55,7 @@ def serve(
     configured = configure(settings)
     if not configured.routes:
         _say("no store in connections.toml yet: every webhook will be answered 404")
-    _run(_try_journal(settings.journal))
+    _run(_try_journal(settings.opening(register=False)))
     uvicorn.run(
         "bridge.app:create_app",
         factory=True,
@@ -68,11 +72,10 @@ def serve(
     )
 
 
-async def _try_journal(url: str) -> None:
+async def _try_journal(opening: Opening) -> None:
     from bridge.journal import open_journal
-    from bridge.journal.protocol import Opening
 
-    journal = await open_journal(Opening(url, register=False))
+    journal = await open_journal(opening)
     await journal.close()
 
 
@@ -84,7 +87,7 @@ def check(
 ) -> None:
     """Check all configuration: settings, mapping files, secrets.  Exit 0 or 2."""
     from bridge.fixtures import check_fixtures
-    from bridge.load import load, unusable
+    from bridge.load import forgotten_too_early, load, unusable
     from bridge.settings import read_settings, read_variables
 
     found: list[str] = []
@@ -93,6 +96,7 @@ def check(
     checked = loaded.checked
     found += [str(problem) for problem in checked.problems]
     found += _examples(loaded.functions)
+    found += forgotten_too_early(loaded, settings.keep())
     try:
         names = (name for store in checked.stores.values() for name in store.variables)
         found += unusable(loaded, read_variables(names))
@@ -345,6 +349,50 @@ def journal_replay(
     from bridge.settings import read_settings
 
     typer.echo("\n".join(_run(replay_entry(read_settings(), entry, endpoint))))
+
+
+@journal_app.command("purge")
+def journal_purge(
+    customer: Annotated[
+        list[str], typer.Option(metavar="EMAIL|ID|DOCUMENT", help="Of whom; may be repeated.")
+    ] = [],  # noqa: B006
+    store: Annotated[str | None, typer.Option(help="Of this store; alone: all of it.")] = None,
+    entry: Annotated[list[int], typer.Option(help="Only this entry; may be repeated.")] = [],  # noqa: B006
+    before: Annotated[
+        datetime | None, typer.Option(help="Received before, UTC.", formats=["%Y-%m-%d"])
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is meant.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """
+    Erase what the journal holds of a customer or a store; destinations are not told.
+
+    What is still to be sent of them is not sent.  Exit 1 when something is under way: it is
+    erased when the command is given again.
+    """
+    from bridge.purges import list_meant, meant, purge
+    from bridge.settings import read_settings
+
+    settings = read_settings()
+    whose = meant(customer, store, entry, before)
+    found, lines = _run(list_meant(settings, whose, entry, every=dry_run))
+    typer.echo("\n".join(lines))
+    if dry_run or not found:
+        return
+    if not yes:
+        typer.confirm("Erase what they hold, for good?", abort=True)
+    told, flying = _run(purge(settings, whose, entry))
+    typer.echo(told)
+    if flying:
+        raise typer.Exit(1)
+
+
+@journal_app.command("key")
+def journal_key() -> None:
+    """Print a new key for BRIDGE_JOURNAL_KEYS."""
+    from bridge.journal.cipher import new_key
+
+    typer.echo(new_key())
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

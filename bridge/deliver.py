@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.errors import FetchFailed
+from bridge.erase import erase, find
+from bridge.errors import FetchFailed, JournalUnavailable
 from bridge.flights import Flights
-from bridge.journal.protocol import FETCH, Flight, Journal, Planned, Standing
+from bridge.journal.protocol import ERASE, FETCH, Flight, Journal, Planned, Standing, Whose
 from bridge.plan import Plan, Route, plan, remarked
 from bridge.record import keep_resources
 from bridge.types import InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
@@ -55,6 +56,8 @@ def begin(
     """
     if flight.endpoint == FETCH and planned.fetches:
         return _begin_fetch(flight, planned, verified, route, rooms)
+    if flight.endpoint == ERASE and planned.erase is not None:
+        return _begin_erasure(flight, replace(planned.erase, but=flight.entry), rooms)
     today = next((one for one in planned.deliveries if one.endpoint == flight.endpoint), None)
     payload = planned.payloads.get(flight.endpoint)
     if today is None or payload is None:
@@ -84,6 +87,25 @@ def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: 
             return Outcome(flight.endpoint, "ignored", reason) if ours else None
         ours = await rooms.journal.unmappable(flight, reason)
         return Outcome(flight.endpoint, "refused", reason) if ours else None
+
+    return Begun(rooms.flights.launch(flight, send, settle, calls=False))
+
+
+def _begin_erasure(flight: Flight, whose: Whose, rooms: Rooms) -> Begun:
+    """Erase what is kept of somebody; the entry that asks for it goes with the last word."""
+
+    async def send() -> Verdict:
+        try:
+            erased, flying = await erase(rooms.journal, find(rooms.journal, whose))
+        except JournalUnavailable:
+            return Verdict("transient", "the journal cannot be reached")
+        if flying:
+            return Verdict("transient", f"{flying} of their deliveries are under way", well=True)
+        return Verdict("delivered", f"{erased} entries erased")
+
+    async def settle(verdict: Verdict) -> Outcome | None:
+        ours = await rooms.journal.settle(flight, "delivered", verdict.reason, unname=True)
+        return Outcome(ERASE, "delivered", verdict.reason) if ours else None
 
     return Begun(rooms.flights.launch(flight, send, settle, calls=False))
 

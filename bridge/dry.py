@@ -60,6 +60,11 @@ def dry_run(
     errors = [_error(one) for one in planned.problems]
     if planned.event is None and errors:
         return {"status": "unmappable", "errors": errors}, False
+    if planned.erase is not None:
+        orders = planned.erase.orders
+        return {"status": "erased", "customer": planned.erase.subjects, "orders": orders}, True
+    if planned.event is None and planned.dead:
+        return {"status": "person", "reason": planned.problem}, True
     if planned.event is None:
         return {"status": "ignored", "reason": planned.problem}, True
     told: dict[str, Any] = {

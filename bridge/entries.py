@@ -9,16 +9,16 @@ from datetime import datetime
 from bridge.app import configure
 from bridge.journal import open_journal
 from bridge.journal.protocol import (
+    ERASE,
     FETCH,
     DeliverySummary,
     EntrySummary,
     Filter,
     Journal,
-    Opening,
     Stored,
 )
 from bridge.plan import Plan, Route, plan
-from bridge.record import fetch_delivery, read_resources, recall
+from bridge.record import deliveries_of, read_resources, recall
 from bridge.settings import Settings
 from bridge.verify import restore
 
@@ -26,7 +26,7 @@ from bridge.verify import restore
 @contextlib.asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[Journal]:
     """Open the journal to look at it, as no worker."""
-    journal = await open_journal(Opening(settings.journal, settings.patience(), register=False))
+    journal = await open_journal(settings.opening(register=False))
     try:
         yield journal
     finally:
@@ -75,9 +75,7 @@ async def replay_entry(settings: Settings, entry: int, endpoint: str | None) -> 
         planned = replan(stored, route)
         if planned.problem is not None:
             return [f"entry {entry} still cannot be sent: {planned.problem}"]
-        deliveries = planned.deliveries
-        if planned.fetches:
-            deliveries = (fetch_delivery(route, planned, recall(stored)),)
+        deliveries = deliveries_of(route, planned, recall(stored))
         standings = await journal.replay(entry, deliveries, endpoint)
     if not standings:
         return [f"entry {entry} has no delivery{f' to {endpoint}' if endpoint else ''}"]
@@ -115,7 +113,7 @@ def _delivery(one: DeliverySummary) -> Iterator[str]:
 
 
 def _name(one: DeliverySummary) -> str:
-    return "(fetch)" if one.endpoint == FETCH else one.endpoint
+    return {FETCH: "(fetch)", ERASE: "(erase)"}.get(one.endpoint, one.endpoint)
 
 
 def _time(moment: datetime | None) -> str:

@@ -21,6 +21,7 @@ Everything this package raises on purpose, grouped by who has to act.
       JournalError              us
         JournalUnavailable        the journal cannot be read or written now
         JournalUnusable           it cannot be opened at all: the server does not start
+        BodySealed                what was kept of one entry is encrypted with a missing key
 
 A class is added only when some caller must act differently on it.  What is expected is
 returned, not raised: a duplicate, an unmapped topic and a `when` that is false are outcomes.
@@ -153,3 +154,7 @@ class JournalUnavailable(JournalError):
 
 class JournalUnusable(JournalError):
     """The journal cannot be opened: damaged, newer than this program, or not ours to write."""
+
+
+class BodySealed(JournalError):
+    """What was kept of an entry is encrypted, and no key that is configured opens it."""

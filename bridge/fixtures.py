@@ -166,6 +166,9 @@ def plan_of(case: Case, loaded: Loaded) -> Plan:
 
 def goldens(planned: Plan) -> Mapping[str, str]:
     """Spell what a fixture became, by the name of its golden file."""
+    if planned.erase is not None:
+        erased = {"customer": planned.erase.subjects, "orders": planned.erase.orders}
+        return {"erase.json": spell(erased)}
     if planned.event is None:
         return {}
     event = event_document(planned.event)

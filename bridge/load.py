@@ -17,6 +17,7 @@ from bridge.destinations import ENDPOINTS
 from bridge.destinations.endpoint import Account, Endpoint
 from bridge.engines import ENGINES
 from bridge.errors import MappingFilesError
+from bridge.journal.protocol import Keep
 from bridge.mapping.accounts import EndpointNeeds
 from bridge.mapping.check import Checked, Files, World, check
 from bridge.mapping.connections import Store
@@ -24,6 +25,7 @@ from bridge.mapping.functions import Function, read_functions
 from bridge.mapping.library import BUILT_IN
 from bridge.mapping.settings import Rule
 from bridge.plan import Route
+from bridge.settings import DAY
 from bridge.types import Problem
 from bridge.verify import Proofs, wants
 
@@ -131,6 +133,27 @@ def unusable(loaded: Loaded, variables: Mapping[str, str]) -> list[str]:
             for name in store.secrets
             if (wanted := wants(scheme, variables[name]))
         ]
+    return told
+
+
+def forgotten_too_early(loaded: Loaded, keep: Keep) -> list[str]:
+    """
+    Tell for which stores things are kept too short: what is being delivered wants its body, and
+    what a platform still repeats must be known as a repeat, and lanes with it.
+    """
+    told, checked = [], loaded.checked
+    for name, store in checked.stores.items():
+        window = checked.sources[store.source].answer.retry_window + DAY
+        if keep.bodies <= store.horizon:
+            told.append(
+                f"BRIDGE_KEEP_BODIES: {keep.bodies / DAY:g} days, and store '{name}' goes on trying "
+                f"for {store.horizon / DAY:g} (`horizon`): wanted more"
+            )
+        if keep.outcomes < window:
+            told.append(
+                f"BRIDGE_KEEP_OUTCOMES: {keep.outcomes / DAY:g} days, and the platform of store "
+                f"'{name}' repeats so long that {window / DAY:.3g} are needed"
+            )
     return told
 
 

@@ -25,17 +25,18 @@ def support_matrix(sources: Mapping[str, Source]) -> str:
     """Write a row per platform: what its file maps, how it is proven, and what it rests on."""
     heads = [one.replace("_", " ") for one in EVENT_TYPES]
     rows = [
-        f"| platform | {' | '.join(heads)} | proven by | repeats | answer within | rests on |",
-        f"|---|{'---|' * (len(heads) + 4)}",
+        f"| platform | {' | '.join(heads)} | privacy requests | proven by | repeats | answer within | rests on |",
+        f"|---|{'---|' * (len(heads) + 5)}",
     ]
     for name in sorted(sources):
         source = sources[name]
         mapped = {one for types in source.topics.values() for one in types}
         marks = " | ".join("yes" if one in mapped else "-" for one in EVENT_TYPES)
+        privacy = "yes" if source.privacy else "-"
         names = (one.engine.scheme.engine for one in source.verify.values())
         engines = ", ".join(dict.fromkeys(names))
         rows.append(
-            f"| [{source.name}]({source.file}) | {marks} | {engines} | {_repeats(source)} "
+            f"| [{source.name}]({source.file}) | {marks} | {privacy} | {engines} | {_repeats(source)} "
             f"| {source.answer.within:g} s | {_evidence(source)} |"
         )
     return "\n".join(rows) + "\n"

@@ -1,8 +1,8 @@
 """
 Finish later what could not be finished in time.
 
-One loop per process: gives its sign of life, takes over from workers that are gone, and sends
-what is due.  What is sent is planned again from what the journal kept.
+One loop per process: gives its sign of life, takes over from workers that are gone, sends what is
+due, and has the journal forget what is old.  What is sent is planned again from what was kept.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 import structlog
 
 from bridge.deliver import Rooms, begin
-from bridge.errors import JournalUnavailable
-from bridge.journal.protocol import FETCH, Flight
+from bridge.errors import BodySealed, JournalUnavailable
+from bridge.journal.protocol import FETCH, Flight, Keep
 from bridge.plan import plan
 from bridge.record import read_resources, recall
 from bridge.verify import restore
@@ -28,17 +28,29 @@ _MORE, _FULL = 0.01, 0.05
 #: Deliveries that one pass begins.
 _MOST = 16
 _NOT_CONFIGURED = 900.0
+#: Seconds between two rounds of forgetting, and between two steps of one round.
+_FORGET_EVERY, _STEP = 60.0, 0.1
+_KEEP = Keep()
 
 
-async def park(rooms: Rooms, *, beat: float, stop: asyncio.Event, lost: Callable[[], None]) -> None:
+async def park(
+    rooms: Rooms,
+    *,
+    beat: float,
+    stop: asyncio.Event,
+    lost: Callable[[], None],
+    keep: Keep = _KEEP,
+) -> None:
     """
     Run until *stop* is set.
 
     Args:
         beat: Seconds between two signs of life.
         lost: Called when this worker was declared gone: it must send nothing any more.
+        keep: How long things are kept.
     """
-    last_beat = float("-inf")
+    last_beat = last_round = float("-inf")
+    forgetting = False
     while not stop.is_set():
         begun, wait = 0, None
         try:
@@ -53,6 +65,10 @@ async def park(rooms: Rooms, *, beat: float, stop: asyncio.Event, lost: Callable
             rests = rooms.flights.gates.rests()
             due = await rooms.journal.next_due(rests.keys())
             wait = min([*rests.values(), *([] if due is None else [due])], default=None)
+            if forgetting or rooms.clock() - last_round >= _FORGET_EVERY:
+                last_round = rooms.clock()
+                forgetting = await rooms.journal.forget(keep)
+                wait = min(_STEP, _PASS if wait is None else wait) if forgetting else wait
         except JournalUnavailable as error:
             log.warning("journal away", error=str(error))
         try:
@@ -90,13 +106,21 @@ async def resume(flight: Flight, rooms: Rooms) -> None:
     except LookupError:
         await rooms.journal.unmappable(flight, "its body is gone: it cannot be sent any more")
         return
+    except BodySealed as error:
+        await _put_off(flight, str(error), rooms)
+        return
     route = rooms.routes.get(stored.store)
     if route is None:
         reason = f"store '{stored.store}' is not in connections.toml any more"
-        await rooms.journal.back(
-            flight, delay=_NOT_CONFIGURED, unsure=False, reason=reason, attempted=False
-        )
+        await _put_off(flight, reason, rooms)
         return
     verified = restore(recall(stored), "journal")
     planned = plan(verified, route, None if flight.endpoint == FETCH else read_resources(stored))
     begin(flight, planned, verified, route, rooms)
+
+
+async def _put_off(flight: Flight, reason: str, rooms: Rooms) -> None:
+    """Leave a delivery queued until whoever runs the bridge has mended its configuration."""
+    await rooms.journal.back(
+        flight, delay=_NOT_CONFIGURED, unsure=False, reason=reason, attempted=False
+    )

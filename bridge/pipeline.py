@@ -18,7 +18,7 @@ from bridge.errors import (
 from bridge.handshake import shake_hands
 from bridge.journal.protocol import FETCH, Receipt, Standing
 from bridge.plan import Plan, Route, plan
-from bridge.record import arrival
+from bridge.record import arrival, is_ours
 from bridge.types import Answer, InboundRequest, Outcome, VerifiedRequest
 
 #: Seconds between two looks at a lane that another process holds.
@@ -72,7 +72,8 @@ async def _deliver(
     nothing_to_send = not any(one.state == "queued" for one in recorded.deliveries)
     policy = route.source.answer
     # In so short a time only luck would deliver: it is answered once it is on disk.
-    at_once = policy.within < PARK_FIRST and route.store.park
+    park = is_ours(route, planned)
+    at_once = policy.within < PARK_FIRST and park
     until = started if at_once else started + last_moment(policy.within)
     # A store that never repeats has sent us the only copy: it is on disk before anything goes out.
     synced = nothing_to_send or not policy.retries or at_once
@@ -85,7 +86,7 @@ async def _deliver(
     if followed.problem is not None:
         told = answer_problem(receipt.entry, followed.problem, dead=followed.dead)
     else:
-        told = answer(receipt.entry, followed.outcomes, park=route.store.park, copy=receipt.copy)
+        told = answer(receipt.entry, followed.outcomes, park=park, copy=receipt.copy)
     if told.status_code == 200 and not followed.on_disk:
         await rooms.journal.sync()
     return told

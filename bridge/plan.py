@@ -15,7 +15,7 @@ from bridge.currency import exponent
 from bridge.destinations.endpoint import Account, Endpoint, document, fingerprint
 from bridge.errors import BodyUnreadable, EventError, PayloadInvalid
 from bridge.event import Event
-from bridge.journal.protocol import Planned
+from bridge.journal.protocol import Planned, Whose
 from bridge.mapping.accounts import Connection
 from bridge.mapping.body import parsed, read_body
 from bridge.mapping.compile import Compiled, Scope
@@ -25,13 +25,18 @@ from bridge.mapping.payload import map_payload
 from bridge.mapping.run import (
     Head,
     body_key,
+    is_fit,
     key_reads_resource,
     map_event,
+    named_in,
+    orders_of,
+    people_in,
+    privacy_of,
     read_head,
     scope_of,
     tenant_of,
 )
-from bridge.mapping.source import Engine, Fetch, Source
+from bridge.mapping.source import Engine, Fetch, Privacy, Source
 from bridge.mapping.template import failing
 from bridge.types import Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
 from bridge.verify import Proofs
@@ -47,6 +52,13 @@ _PHASES = {
 }
 _REFUNDED_IN_FULL = 60
 _LONGEST_REASON = 2000
+#: What a customer is known by, in the order in which the journal keeps it.
+_PERSON = ("email", "id", "document")
+_ASKED = {
+    "erase_customer": "erase what is kept of a customer",
+    "erase_store": "erase what is kept of the store",
+    "report_customer": "tell what is kept of a customer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,9 @@ class Plan:
     problem: str | None = None
     problems: tuple[Problem, ...] = ()
     dead: bool = False
+    erase: Whose | None = None  #: it is a request to erase what is kept of them
+    #: What identifies the customer of a webhook that is not mapped, or not yet.
+    named: tuple[str, ...] = field(repr=False, default=())
     tenant_fits: bool = True  #: the webhook speaks of the shop that the store is
 
     @property
@@ -94,8 +109,10 @@ class Plan:
     @property
     def subjects(self) -> tuple[str, ...]:
         """What a purge would look for: the customer's e-mail, id and document, as far as known."""
-        customer = self.event.values["customer"] if self.event else {}
-        said = (customer.get(name) for name in ("email", "id", "document"))
+        if self.event is None:
+            return self.named
+        customer = self.event.values["customer"]
+        said = (customer.get(name) for name in _PERSON)
         return tuple(one for one in said if one)
 
 
@@ -131,10 +148,14 @@ def plan(
         head = read_head(source, scope, topic)
     except EventError as error:
         return _dead("", request, error)
+    request_about = privacy_of(source, head)
+    if request_about is not None:
+        return _about_somebody(request_about, route, request, scope, head)
     fetches = wanted_fetches(source, head, scope) if resources is None else ()
     if fetches:
         key = None if key_reads_resource(source) else head.key or body_key(head.topic, request.body)
-        return Plan(head.topic, key, fetches=fetches, scope=scope)
+        people = people_in(source, scope, head)
+        return Plan(head.topic, key, fetches=fetches, scope=scope, named=people)
     return _mapped(verified, route, scope, head)
 
 
@@ -189,6 +210,26 @@ def _dead(topic: str, request: InboundRequest, error: EventError) -> Plan:
     )
 
 
+def _about_somebody(
+    wanted: Privacy, route: Route, request: InboundRequest, scope: Scope, head: Head
+) -> Plan:
+    """Plan a request about somebody's data.  What is not clear enough is left to a person."""
+    key = head.key or body_key(head.topic, request.body)
+    people = named_in(wanted.customer, scope, _PERSON) if wanted.customer else ()
+    orders = orders_of(wanted, scope)
+    whose = Whose(route.store.name, people, orders)
+    if not is_fit(wanted, scope):
+        told = f"topic '{head.topic}' asks to {_ASKED[wanted.does]}, and its body does not"
+    elif wanted.does != "erase_store" and not people and not orders:
+        told = f"asks to {_ASKED[wanted.does]}, and names nobody"
+    elif wanted.does == "report_customer":
+        told = f"asks to {_ASKED[wanted.does]}: a person must do that, within the time of the law"
+    else:
+        # Erasing once more harms nobody, and an equal request may come after a new order.
+        return Plan(head.topic, head.key, scope=scope, named=people, erase=whose)
+    return Plan(head.topic, key, scope=scope, named=people, problem=told, dead=True)
+
+
 def _mapped(verified: VerifiedRequest, route: Route, scope: Scope, head: Head) -> Plan:
     request, store = verified.request, route.store
     key = head.key or body_key(head.topic, request.body)
@@ -202,9 +243,11 @@ def _mapped(verified: VerifiedRequest, route: Route, scope: Scope, head: Head) -
             country=store.country,
         )
     except EventError as error:
-        return _dead(head.topic, request, error)
+        people = people_in(route.source, scope, head)
+        return replace(_dead(head.topic, request, error), named=people)
     if isinstance(event, Ignored):
-        return Plan(head.topic, key, problem=event.reason)
+        people = people_in(route.source, scope, head)
+        return Plan(head.topic, key, problem=event.reason, named=people)
     namespaces = event.namespaces()
     deliveries: list[Planned] = []
     payloads: dict[str, Payload] = {}

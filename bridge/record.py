@@ -8,28 +8,37 @@ that a later mapping could not use.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
 import simplejson
 
-from bridge.journal.protocol import FETCH, Arrival, Planned, Stored
+from bridge.journal.protocol import ERASE, FETCH, Arrival, Planned, Stored
 from bridge.mapping.run import body_key
 from bridge.mapping.source import Source
 from bridge.plan import Plan, Route
 from bridge.types import InboundRequest
 
 
-def fetch_delivery(route: Route, planned: Plan, request: InboundRequest) -> Planned:
-    """The delivery that fetches; its lane is its own, since the fetched state is the newest."""
+def deliveries_of(route: Route, planned: Plan, request: InboundRequest) -> tuple[Planned, ...]:
+    """Give what a webhook begins with: the fetch, the erasure, or the deliveries themselves."""
+    if planned.erase is not None:
+        return (_own(ERASE, route, planned, request),)
+    if planned.fetches:
+        return (_own(FETCH, route, planned, request),)
+    return planned.deliveries
+
+
+def _own(endpoint: str, route: Route, planned: Plan, request: InboundRequest) -> Planned:
+    """Plan a delivery to ourselves, in a lane of its own: what is fetched is always the newest."""
     identity = ":".join(planned.key or body_key(planned.topic, request.body))
     return Planned(
-        endpoint=FETCH,
+        endpoint=endpoint,
         account=route.store.name,
         identity=f"{identity}:{request.received_at.isoformat()}",
-        target=f"{route.store.name}/{FETCH}",
+        target=f"{route.store.name}/{endpoint}",
         stamp=int(request.received_at.timestamp() * 1_000_000),
         tie=0,
         print=None,
@@ -38,9 +47,6 @@ def fetch_delivery(route: Route, planned: Plan, request: InboundRequest) -> Plan
 
 def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
     """Make what the journal records of a webhook."""
-    deliveries: Sequence[Planned] = planned.deliveries
-    if planned.fetches:
-        deliveries = (fetch_delivery(route, planned, request),)
     return Arrival(
         store=route.store.name,
         topic=planned.topic,
@@ -51,12 +57,17 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         received_at=request.received_at,
         event_type=planned.event.event.type if planned.event else None,
         subjects=planned.subjects,
-        deliveries=tuple(deliveries),
+        deliveries=deliveries_of(route, planned, request),
         problem=planned.problem,
         dead=planned.dead,
-        park=route.store.park,
+        park=is_ours(route, planned),
         horizon=route.store.horizon,
     )
+
+
+def is_ours(route: Route, planned: Plan) -> bool:
+    """Whether what is unfinished is ours to finish; an erasure, which needs no destination, is."""
+    return route.store.park or planned.erase is not None
 
 
 def keep_headers(source: Source, request: InboundRequest) -> bytes:

@@ -17,10 +17,12 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bridge.errors import SettingsError
-from bridge.journal.protocol import Patience
+from bridge.journal.cipher import is_key
+from bridge.journal.protocol import Keep, Opening, Patience
 from bridge.mapping.compile import nearest
 
 PREFIX = "BRIDGE_"
+DAY = 86_400.0  #: seconds
 
 
 class Settings(BaseSettings):
@@ -37,6 +39,20 @@ class Settings(BaseSettings):
         repr=False,
         description="Where the journal is: sqlite:///relative/path or sqlite:////absolute/path "
         "for one machine, postgresql://user:password@host:port/database for several.",
+    )
+    journal_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that the journal's bodies are encrypted with, newest first, separated by "
+        "spaces; `bridge journal key` prints one. Without a key they are kept as they are.",
+    )
+    keep_bodies: float = Field(
+        7.0, gt=0, description="Days that the journal keeps the body of a webhook."
+    )
+    keep_dead_bodies: float = Field(
+        30.0, gt=0, description="Days that it keeps the body of a dead letter."
+    )
+    keep_outcomes: float = Field(
+        90.0, gt=0, description="Days that it remembers a webhook and how it ended."
     )
     body_limit: int = Field(
         2_097_152, ge=1024, description="Bytes of a webhook's body; a larger one is answered 413."
@@ -90,6 +106,43 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise SettingsError([f"{PREFIX}GONE_AFTER: {error}"]) from None
 
+    def keep(self) -> Keep:
+        """
+        Give how long things are kept.
+
+        Raises:
+            SettingsError: They contradict each other.
+        """
+        days = (self.keep_bodies, self.keep_dead_bodies, self.keep_outcomes)
+        if list(days) != sorted(days):
+            names = (f"{PREFIX}KEEP_{name}" for name in ("BODIES", "DEAD_BODIES", "OUTCOMES"))
+            found = ", ".join(f"{one:g}" for one in days)
+            told = f"found {found} days, and none may be shorter than the one before"
+            raise SettingsError([f"{', '.join(names)}: {told}"])
+        return Keep(*(one * DAY for one in days))
+
+    def keys(self) -> tuple[str, ...]:
+        """
+        Give the keys of the journal's bodies.
+
+        Raises:
+            SettingsError: One of them is none.
+        """
+        keys = tuple(self.journal_keys.get_secret_value().split())
+        wrong = [at for at, key in enumerate(keys, 1) if not is_key(key)]
+        if wrong:
+            raise SettingsError(
+                [
+                    f"{PREFIX}JOURNAL_KEYS: number {at} is no key of `bridge journal key`"
+                    for at in wrong
+                ]
+            )
+        return keys
+
+    def opening(self, *, register: bool = True) -> Opening:
+        """Give how the journal is opened; *register* as a worker, which sends."""
+        return Opening(self.journal, self.patience(), register, self.keys())
+
 
 def read_settings(environ: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
     """
@@ -122,7 +175,13 @@ def read_settings(environ: Mapping[str, str] | None = None, env_file: str = ".en
         ]
     if problems:
         raise SettingsError(problems)
-    settings.patience()
+    for contradicts in (settings.patience, settings.keep, settings.keys):
+        try:
+            contradicts()
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
     return settings
 
 

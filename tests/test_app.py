@@ -14,6 +14,8 @@ from bridge.client import new_client
 from bridge.destinations.endpoint import Limits
 from bridge.engines import ENGINES
 from bridge.errors import FetchFailed, MappingFilesError, SettingsError, SignatureMismatch
+from bridge.journal.cipher import new_key
+from bridge.journal.protocol import Keep
 from bridge.jwks import KeySource
 from bridge.limits import Closed, Gates
 from bridge.load import Loaded
@@ -87,6 +89,27 @@ async def test_a_platform_that_signs_nothing_is_known_by_its_url(environ: dict[s
     assert [one.status_code for one in answers] == [200, 200, 401, 401, 401]
     assert answers[0].json()["status"] == "ignored"
     assert health.json()["status"] == "ok"
+
+
+async def test_the_journal_is_encrypted_and_forgets_as_the_settings_say(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Keep] = []
+
+    async def parking(*_: object, keep: Keep, **__: object) -> None:
+        kept.append(keep)
+
+    monkeypatch.setattr("bridge.app.park", parking)
+    more = {"BRIDGE_JOURNAL_KEYS": new_key(), "BRIDGE_KEEP_BODIES": "4"}
+    app = build(configure(read_settings({**environ, **more})))
+    url = f"/webhooks/shop?topic=ping&token={make('shop', 'new-secret')}"
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
+            assert (await client.post(url, content=b'{"who": "Ana"}')).status_code == 200
+
+    assert kept == [Keep(bodies=4 * 86_400.0)]
+    assert b"Ana" not in (tmp_path / "journal.db").read_bytes()
 
 
 PATH_SOURCE = SOURCE.replace("[verify.url_token]", "[verify.shared_secret]\npath = true")

@@ -95,6 +95,27 @@ def test_map_says_why_a_body_is_ignored() -> None:
     assert "financial_status" in json.loads(result.stdout)["reason"]
 
 
+def test_map_says_whom_a_request_erases_and_what_is_left_to_a_person() -> None:
+    folder = FIXTURES / "shopify"
+    start = ["map", "--source", "shopify", "--topic"]
+
+    erased = printed(*start, "customers/redact", str(folder / "customers_redact" / "request.body"))
+    left = run(*start, "shop/redact", BODY)
+
+    assert erased["status"] == "erased"
+    assert erased["customer"] == ["alguem.inventado@example.com", "8100000000065"]
+    assert erased["orders"] == ["6100000000001", "6100000000002"]
+    assert left.exit_code == 0
+    assert simplejson.loads(left.stdout)["status"] == "person"
+    assert "asks to erase what is kept of the store, and its body does not" in left.stdout
+
+
+def test_explain_says_of_a_request_what_it_asks_for() -> None:
+    assert run("explain", str(FIXTURES / "shopify" / "customers_redact")).stdout == (
+        "topic customers/redact: asks to erase what is kept\n"
+    )
+
+
 def test_map_takes_settings_of_sources_and_endpoints() -> None:
     ids = printed(*PAID, "--setting", "customer_key=id", BODY)
     waiting = printed(*PAID, "--setting", "complete_on=completed_at", BODY)
@@ -215,6 +236,18 @@ def test_check_names_the_secrets_that_are_not_set(
     assert result.exit_code == 2
     assert "SHOP_SECRET: " in result.stdout
     assert "SHOP_KEY: " in result.stdout
+
+
+def test_check_tells_what_is_kept_too_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_MAPPINGS", str(with_store(tmp_path)))
+    monkeypatch.setenv("BRIDGE_KEEP_BODIES", "2")
+
+    result = run("check")
+
+    assert result.exit_code == 2
+    assert "BRIDGE_KEEP_BODIES: 2 days, and store 'shop' goes on trying for 3 (" in result.stdout
 
 
 def test_check_names_the_secrets_that_their_platform_has_no_use_for(

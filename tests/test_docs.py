@@ -22,6 +22,7 @@ from bridge.mapping import (
     destination,
     fetches,
     handshakes,
+    privacy,
     settings,
     source_file,
 )
@@ -129,6 +130,9 @@ def test_every_key_of_every_file_is_in_the_guide() -> None:
             + fetches.KEYS
             + fetches.PAGES_KEYS
             + fetches.FETCHING_KEYS
+            + privacy.KEYS
+            + privacy.DOES
+            + tuple(privacy.Person.model_fields)
             + settings._KEYS
         ),
         *engines.KEYS,

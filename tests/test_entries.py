@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.app import configure
 from bridge.entries import list_entries, replay_entry, show_entry
+from bridge.errors import SettingsError
 from bridge.explain import explain_entry
 from bridge.journal.protocol import Filter
 from bridge.load import Loaded
@@ -158,3 +160,29 @@ async def test_an_entry_is_explained_from_what_the_journal_kept(
 
     assert "OrderTotal = 196.20" in told
     assert "mappings/sources/shopify.toml:" in told.replace(str(tmp_path), "")
+
+
+def test_what_is_forgotten_while_it_is_needed_is_refused_at_start(
+    settings: Settings, tmp_path: Path
+) -> None:
+    connections = tmp_path / "mappings" / "connections.toml"
+    text = connections.read_text().replace("[stores.shop]\n", "[stores.shop]\nhorizon = 864000\n")
+    connections.write_text(text)
+    short = settings.model_copy(
+        update={"keep_bodies": 1.0, "keep_dead_bodies": 1.1, "keep_outcomes": 1.1}
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        configure(short)
+
+    bodies, outcomes = caught.value.problems
+    assert bodies == (
+        "BRIDGE_KEEP_BODIES: 1 days, and store 'shop' goes on trying for 10 (`horizon`): wanted more"
+    )
+    assert outcomes == (
+        "BRIDGE_KEEP_OUTCOMES: 1.1 days, and the platform of store 'shop' repeats so long that 1.17 "
+        "are needed"
+    )
+    assert configure(settings.model_copy(update={"keep_bodies": 10.1})).routes
+    with pytest.raises(SettingsError):
+        configure(settings.model_copy(update={"keep_bodies": 10.0}))

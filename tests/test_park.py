@@ -13,7 +13,8 @@ import pytest
 
 from bridge.errors import JournalUnavailable
 from bridge.flights import backoff
-from bridge.journal.protocol import Journal, Opening, Patience, Standing
+from bridge.journal.cipher import new_key
+from bridge.journal.protocol import Journal, Keep, Opening, Patience, Standing
 from bridge.journal.sqlite import open_sqlite
 from bridge.limits import FIRST_REST, MOST_FAILURES
 from bridge.load import Loaded
@@ -388,3 +389,52 @@ async def test_what_is_settled_without_a_request_says_nothing_of_the_target(
     states = [(await state(moving, one.entry or 0))[0] for one in told]
     assert sorted(states) == ["queued"] * MOST_FAILURES + ["refused"]
     assert rooms.flights.gates.resting() == [route.store.endpoints[0].target]
+
+
+async def test_what_is_encrypted_with_a_missing_key_waits_for_it(
+    tmp_path: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.flights._LEAST_BACKOFF", 0.0)
+    outside, url = Outside(verdicts=[DOWN]), f"sqlite:///{tmp_path}/journal.db"
+    without = await open_sqlite(Opening(url, Patience(quiet=0.0)))
+    sealing = await open_sqlite(Opening(url, Patience(quiet=0.0), keys=(new_key(),)))
+    rooms = rooms_of(sealing, outside, store_route(loaded))
+    told = await process(webhook(), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+
+    assert await finish_due(rooms_of(without, outside, store_route(loaded))) == 1
+
+    found = await state(without, told.entry or 0)
+    (waits,) = (await without.show(told.entry or 0)).deliveries
+    await without.close()
+    await sealing.close()
+    assert found[0] == "queued"
+    assert "encrypted with a key that BRIDGE_JOURNAL_KEYS does not hold" in found[1]
+    assert waits.attempts == 1
+    assert len(outside.sent) == 1
+
+
+async def test_the_loop_has_the_journal_forget_every_minute_and_goes_on_while_there_is_more(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, outside, stop = Keep(bodies=1.0), Outside(), asyncio.Event()
+    more, at = [True, True, False, False], list[float]()
+
+    async def forget(wanted: Keep) -> bool:
+        assert wanted is keep
+        at.append(outside.now)
+        return more.pop(0)
+
+    def watched(begun: int, wait: float | None) -> float:
+        if not more:
+            stop.set()
+        outside.now += 1.0
+        return 0.0
+
+    monkeypatch.setattr(journal, "forget", forget)
+    monkeypatch.setattr("bridge.park.pause", watched)
+    rooms = replace(rooms_of(journal, outside, store_route(loaded)), clock=lambda: outside.now)
+
+    await asyncio.wait_for(park(rooms, beat=5.0, stop=stop, lost=lambda: None, keep=keep), 10.0)
+
+    assert at == [0.0, 1.0, 2.0, 62.0]

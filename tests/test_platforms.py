@@ -62,7 +62,9 @@ def same(wanted: Any, found: Any) -> bool:
 
 def status(planned: Plan) -> str:
     if planned.dead:
-        return "unmappable"
+        return "unmappable" if planned.problems else "person"
+    if planned.erase:
+        return "erased"
     if any(one.state == "refused" for one in planned.deliveries):
         return "refused"
     return "mapped" if planned.event else "ignored"

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import SettingsError
+from bridge.journal.cipher import new_key
+from bridge.journal.protocol import Keep, Opening, Patience
 from bridge.settings import Settings, hand_on, read_settings, read_variables
 
 ROOT = Path(__file__).parents[1]
@@ -82,3 +84,40 @@ def test_secrets_do_not_show() -> None:
 @pytest.mark.parametrize("name", list(Settings.model_fields))
 def test_every_setting_is_described(name: str) -> None:
     assert Settings.model_fields[name].description
+
+
+def test_times_of_keeping_are_days_and_must_not_contradict_each_other() -> None:
+    assert read_settings({"BRIDGE_KEEP_BODIES": "0.5"}).keep() == Keep(
+        43_200.0, 30 * 86_400.0, 90 * 86_400.0
+    )
+    assert read_settings({}).keep() == Keep()
+
+    for environ in ({"BRIDGE_KEEP_BODIES": "31"}, {"BRIDGE_KEEP_OUTCOMES": "29"}):
+        with pytest.raises(SettingsError, match="none may be shorter than the one before"):
+            read_settings(environ)
+
+
+def test_keys_that_are_none_are_named_by_their_place_and_not_shown() -> None:
+    key = new_key()
+    assert read_settings({"BRIDGE_JOURNAL_KEYS": f" {key}  {key} "}).keys() == (key, key)
+
+    with pytest.raises(SettingsError) as caught:
+        read_settings(
+            {"BRIDGE_JOURNAL_KEYS": f"{key} s3cret {key[:-2]}", "BRIDGE_KEEP_BODIES": "99"}
+        )
+
+    assert "found 99, 30, 90 days" in caught.value.problems[0]
+    assert caught.value.problems[1:] == (
+        "BRIDGE_JOURNAL_KEYS: number 2 is no key of `bridge journal key`",
+        "BRIDGE_JOURNAL_KEYS: number 3 is no key of `bridge journal key`",
+    )
+
+
+def test_the_journal_is_opened_with_what_is_set() -> None:
+    key = new_key()
+    environ = {"BRIDGE_JOURNAL": "sqlite:///x.db", "BRIDGE_JOURNAL_KEYS": key, "BRIDGE_QUIET": "5"}
+    opening = read_settings(environ).opening(register=False)
+
+    assert opening == Opening("sqlite:///x.db", Patience(quiet=5.0), register=False, keys=(key,))
+    assert key not in repr(opening)
+    assert read_settings(environ).opening().register

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.journal.arrivals import Parent, add, hashed, insert, lanes_of, open_lane, written
+from bridge.journal.bodies import keep_resource
 from bridge.journal.deliveries import SETTLE, Delivery, attempt, deliveries, is_ours
 from bridge.journal.lanes import Claim, accept, version_of
 from bridge.journal.protocol import Flight, Planned, Receipt, Standing
 from bridge.journal.transaction import Steps, Transaction, do, each, one, readable
 
 FACTS = "SELECT store, recorded_at, horizon, problem, dead FROM entry WHERE id = :entry"
-
-KEEP_RESOURCE = "UPDATE body SET resource = :resource WHERE entry = :entry"
 
 COMPLETE = """
 UPDATE entry
@@ -97,7 +96,7 @@ def _present_or_added(
 
 
 def _complete(tx: Transaction, entry: int, fetched: Fetched) -> Steps[None]:
-    yield from do(KEEP_RESOURCE, {"entry": entry, "resource": fetched.resource})
+    yield from keep_resource(tx, entry, fetched.resource)
     values = {
         "entry": entry,
         "resource": readable(fetched.resource_id),

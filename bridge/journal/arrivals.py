@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.journal.bodies import keep_body
 from bridge.journal.deliveries import LOOK_AGAIN, Delivery, deliveries, take
 from bridge.journal.keys import subject_of
 from bridge.journal.lanes import OPEN_LANE, Claim, claim
@@ -27,8 +28,6 @@ VALUES (:key, :store, :topic, :event_type, :resource, :subject, :received_at, :n
         :horizon, :problem, :dead)
 ON CONFLICT (key) DO NOTHING RETURNING id
 """
-
-KEEP_BODY = "INSERT INTO body (entry, headers, body) VALUES (:entry, :headers, :body)"
 
 COUNT_COPY = "UPDATE entry SET copies = copies + 1 WHERE key = :key RETURNING id, problem, dead"
 
@@ -78,7 +77,7 @@ def receive(tx: Transaction, arrival: Arrival) -> Steps[Receipt]:
     if row is None:
         return (yield from _copy(tx, key, arrival))
     entry = int(row[0])
-    yield from do(KEEP_BODY, {"entry": entry, "headers": arrival.headers, "body": arrival.body})
+    yield from keep_body(tx, entry, arrival.headers, arrival.body)
     parent = Parent(entry, arrival.store, tx.now, tx.now + horizon, arrival.park)
     standings = yield from each(add(tx, parent, planned) for planned in arrival.deliveries)
     return Receipt(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from bridge.journal import purge
 from bridge.journal.lanes import (
     accept,
     claim,
@@ -162,6 +163,7 @@ def settle(
     flight: Flight,
     state: Literal["delivered", "ignored", "refused"],
     reason: str,
+    unname: bool,
 ) -> Steps[bool]:
     """Write the last word of a flight; False when its lane has been given to others."""
     reason = readable(reason)
@@ -171,6 +173,8 @@ def settle(
         if state == "delivered" and not ours:
             yield from report_late(tx, flight, accepted=True, reason=reason)
         return ours
+    if unname:
+        yield from purge.unname(flight.entry)
     if state == "refused":
         yield from release(tx, flight.lane, flight.token)
     else:

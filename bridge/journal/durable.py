@@ -11,6 +11,7 @@ are kept apart".  This module puts the pieces together:
     due          what is left to do; takeover: by others
     life         who is alive
     reads        what people ask
+    bodies       what came, encrypted where there is a key; purge: what is forgotten
 """
 
 from __future__ import annotations
@@ -22,17 +23,21 @@ from pathlib import Path
 from typing import IO, Generic, Literal, Protocol, TypeVar
 
 from bridge.errors import JournalError, JournalUnavailable
-from bridge.journal import amend, arrivals, deliveries, due, life, reads, takeover
+from bridge.journal import amend, arrivals, bodies, deliveries, due, life, purge, reads, takeover
+from bridge.journal.cipher import Cipher
 from bridge.journal.protocol import (
     Arrival,
     EntrySummary,
     Filter,
     Flight,
+    Holding,
+    Keep,
     Patience,
     Planned,
     Receipt,
     Standing,
     Stored,
+    Whose,
 )
 from bridge.journal.transaction import (
     Steps,
@@ -69,6 +74,7 @@ class Engine(Protocol):
 
     closed: bool
     secret: bytes  #: the journal's own
+    cipher: Cipher | None  #: what encrypts bodies
     folder: Path  #: where the workers of this machine hold their locks
 
     def now(self) -> int:
@@ -129,10 +135,25 @@ class DurableJournal(Generic[E]):
         self._last_beat = monotonic()
         self._last_tidy: float | None = None
         self._served: due.Pair | None = None
+        self._forgotten = purge.Round()
         self._returning: set[asyncio.Task[None]] = set()
 
-    async def register(self) -> None:
-        """Become a worker: what asks for lanes needs to be one."""
+    async def begin(self, *, register: bool) -> None:
+        """
+        See that everything encrypted can be read, and become a worker.
+
+        Raises:
+            JournalUnusable: Something is encrypted with a key that is not configured.
+        """
+        try:
+            await self._write(bodies.check_keys)
+            if register:
+                await self._register()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _register(self) -> None:
 
         def begin(tx: Transaction) -> Steps[int]:
             row = yield from one(REGISTER, {"host": self._host})
@@ -169,9 +190,10 @@ class DurableJournal(Generic[E]):
         reason: str = "",
         *,
         sync: bool = True,
+        unname: bool = False,
     ) -> bool:
         """Write the last word of a flight and free its lane; False when it was taken over."""
-        work = partial(deliveries.settle, flight=flight, state=state, reason=reason)
+        work = partial(deliveries.settle, flight=flight, state=state, reason=reason, unname=unname)
         return self._noted(await self._write(work, sync=sync, touches=_lane_of(flight)))
 
     async def back(
@@ -289,7 +311,7 @@ class DurableJournal(Generic[E]):
 
     async def load(self, entry: int) -> Stored:
         """What is needed to map *entry* again; raises `LookupError` when it is gone."""
-        return await self._engine.read(reads.load(entry))
+        return await self._engine.read(reads.load(entry, self._engine.cipher))
 
     async def entries(self, wanted: Filter) -> tuple[EntrySummary, ...]:
         """Entries, newest first, with their deliveries."""
@@ -305,6 +327,20 @@ class DurableJournal(Generic[E]):
         """Queue dead and stale deliveries again, and add those that are missing."""
         work = partial(amend.replay, entry=entry, planned=deliveries, endpoint=endpoint)
         return await self._write(work, sync=True)
+
+    async def holding(self, whose: Whose, after: int = 0) -> Holding:
+        """Look for entries of somebody, some at a time, oldest first."""
+        return await self._engine.read(purge.holding(self._engine.secret, whose, after))
+
+    async def purge(self, entries: Sequence[int]) -> tuple[int, ...]:
+        """Erase what *entries* hold of anybody; gives those of which something is flying."""
+        return await self._write(partial(purge.purge, entries=entries), sync=True)
+
+    async def forget(self, keep: Keep) -> bool:
+        """Forget some of what was kept long enough; True when there is more."""
+        work = partial(purge.forget, keep=keep, reached=self._forgotten)
+        self._forgotten, more = await self._write(work)
+        return more
 
     async def close(self) -> None:
         """Write what is queued, sync, declare this worker gone, let go of its lock."""

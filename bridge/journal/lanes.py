@@ -29,6 +29,8 @@ UPDATE lane SET token = token + 1, holder = :me, flying = :entry
 RETURNING token, done_entry, done_print, mark_entry, dirty
 """
 
+OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
+
 WHY_NOT = """
 SELECT holder, done_entry, (done_stamp, done_tie, done_entry) > (:stamp, :tie, :entry),
        mark_entry, mark_entry <> :entry

@@ -23,6 +23,8 @@ from bridge.types import Outcome, State
 
 #: The delivery that fetches what a webhook leaves out; it precedes the real endpoints.
 FETCH = "~"
+#: The delivery that erases what the journal holds of a customer, or of a store.
+ERASE = "~erase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,37 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How long things are kept after their webhook came.  Seconds."""
+
+    bodies: float = 7 * 86_400.0  #: and as long as a delivery is open
+    dead_bodies: float = 30 * 86_400.0  #: of dead letters, so that they can be replayed
+    outcomes: float = 90 * 86_400.0  #: entries, deliveries, and what lanes know
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """
+    Whose entries are meant.  `store` and `before` must hold; of the others any is enough, and
+    without any of them all entries are meant.
+    """
+
+    store: str | None = None
+    subjects: tuple[str, ...] = field(default=(), repr=False)  #: e-mails, ids, documents
+    orders: tuple[str, ...] = ()  #: ids of orders
+    before: datetime | None = None  #: received before
+    but: int | None = None  #: not this entry
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Some of the entries that are meant."""
+
+    entries: tuple[int, ...]
+    after: int | None  #: where to look on; None: that was all
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """The times that keep two workers apart.  Seconds."""
 
@@ -212,11 +245,15 @@ class Journal(Protocol):
         reason: str = "",
         *,
         sync: bool = True,
+        unname: bool = False,
     ) -> bool:
         """
         Write the last word of a flight and free its lane.
 
         ``delivered`` and ``ignored`` make older deliveries that wait in the lane ``stale``.
+
+        Args:
+            unname: Erase in the same transaction what the entry holds of anybody.
 
         Returns:
             False when the flight was taken over meanwhile.  The fact is recorded all the same;
@@ -317,7 +354,12 @@ class Journal(Protocol):
         ...
 
     async def load(self, entry: int) -> Stored:
-        """What is needed to map *entry* again.  Raises `LookupError` when it or its body is gone."""
+        """
+        What is needed to map *entry* again.
+
+        Raises `LookupError` when it or its body is gone, `BodySealed` when it is encrypted with
+        a key that the journal was not opened with.
+        """
         ...
 
     async def entries(self, wanted: Filter) -> tuple[EntrySummary, ...]:
@@ -340,6 +382,38 @@ class Journal(Protocol):
         """
         ...
 
+    async def holding(self, whose: Whose, after: int = 0) -> Holding:
+        """
+        Look for entries of somebody, some at a time, oldest first.
+
+        Args:
+            after: `Holding.after` of the call before.
+        """
+        ...
+
+    async def purge(self, entries: Sequence[int]) -> tuple[int, ...]:
+        """
+        Erase what *entries* hold of anybody: bodies, hashes of the customer, ids, reasons.
+
+        What is queued or dead of them is settled as ``ignored``, with the reason ``purged``.  A
+        repeat of them is still known as one, and nothing older than them is sent.
+
+        Args:
+            entries: 500 at most.
+
+        Returns:
+            Those of which something is flying: of them nothing is erased yet.
+        """
+        ...
+
+    async def forget(self, keep: Keep) -> bool:
+        """
+        Forget some of what was kept long enough.
+
+        To be called about every minute.  Returns whether there is more to be forgotten now.
+        """
+        ...
+
     async def close(self) -> None:
         """Write what is queued, sync, declare this worker gone, let go of its lock."""
         ...
@@ -354,3 +428,5 @@ class Opening:
     url: str = field(repr=False)
     patience: Patience = field(default_factory=Patience)
     register: bool = True  #: False for the command line, which sends nothing
+    #: What bodies are encrypted with, newest first; none: they are kept as they are.
+    keys: tuple[str, ...] = field(default=(), repr=False)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from bridge.journal.bodies import opened
+from bridge.journal.cipher import Cipher
 from bridge.journal.deliveries import deliveries
 from bridge.journal.protocol import DeliverySummary, EntrySummary, Filter, Standing, Stored
 from bridge.journal.transaction import Row, Steps, one, readable, rows
@@ -16,7 +18,7 @@ from bridge.journal.transaction import Row, Steps, one, readable, rows
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOAD = """
-SELECT e.store, e.topic, b.headers, b.body, b.resource, e.received_at
+SELECT e.store, e.topic, e.received_at, b.sealed, b.headers, b.body, b.resource
   FROM entry e JOIN body b ON b.entry = e.id
  WHERE e.id = :entry
 """
@@ -63,14 +65,25 @@ def standings(entry: int, now: int) -> Steps[tuple[Standing, ...]]:
     return tuple(each.standing(now) for each in (yield from deliveries(entry)))
 
 
-def load(entry: int) -> Steps[Stored]:
-    """Give what is needed to map an entry again; raises `LookupError` when it is gone."""
+def load(entry: int, cipher: Cipher | None) -> Steps[Stored]:
+    """
+    Give what is needed to map an entry again.
+
+    Raises:
+        LookupError: It is gone.
+        BodySealed: It is encrypted with a key that *cipher* does not hold.
+    """
     row = yield from one(LOAD, {"entry": entry})
     if row is None:
         raise LookupError(f"the journal has no entry {entry}, or no longer its body")
-    store, topic, headers, body, resource, received_at = row
+    store, topic, received_at, sealed, headers, body, resource = row
+
+    def plain(kept: bytes) -> bytes:
+        return opened(cipher, sealed, entry, kept)
+
+    fetched = None if resource is None else plain(resource)
     arrived = _EPOCH + timedelta(microseconds=received_at)
-    return Stored(entry, store, topic, headers, body, resource, arrived)
+    return Stored(entry, store, topic, plain(headers), plain(body), fetched, arrived)
 
 
 def show(entry: int) -> Steps[EntrySummary]:

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from bridge.errors import JournalUnavailable
 from bridge.journal import keys
+from bridge.journal.cipher import Cipher
 from bridge.journal.protocol import Arrival, Planned
 
 Row = tuple[Any, ...]
@@ -33,7 +34,7 @@ class Ask(NamedTuple):
 
 Steps = Generator[Ask, Any, T]
 
-_MOST = {"store": 2**16 - 1, "endpoint": 2**8 - 1}
+_MOST = {"store": 2**16 - 1, "endpoint": 2**8 - 1, "key": 2**16 - 1}
 
 NUMBER = "SELECT number FROM name WHERE kind = :kind AND name = :name"
 
@@ -85,9 +86,10 @@ class Transaction:
     now: int = 0  #: the journal's clock at the transaction's beginning, milliseconds
     #: Numbers that were read before.  Emptied by every rollback, which may undo an assignment.
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    cipher: Cipher | None = None  #: None: bodies are kept as they are
 
-    def number(self, kind: Literal["store", "endpoint"], name: str) -> Steps[int]:
-        """Give the number of a store, account or endpoint; the next free one when it is new."""
+    def number(self, kind: Literal["store", "endpoint", "key"], name: str) -> Steps[int]:
+        """Give the number of a store, account, endpoint or key; the next free one when it is new."""
         known = self.numbers.get((kind, name))
         if known is not None:
             return known

@@ -8,7 +8,7 @@ that did not fit.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +21,7 @@ from bridge.fields import read_moment
 from bridge.kinds import Refused, name_of
 from bridge.mapping.compile import Compiled, Scope
 from bridge.mapping.settings import filled
-from bridge.mapping.source import Source
+from bridge.mapping.source import Privacy, Source
 from bridge.mapping.template import Branch, evaluate, failing, leaves
 from bridge.phones import e164
 from bridge.types import Ignored, InboundRequest, Problem, VerifiedRequest
@@ -118,6 +118,47 @@ def body_key(topic: str, body: bytes) -> tuple[str, ...]:
 def tenant_of(says: Compiled | None, scope: Scope) -> str | None:
     """What shop a webhook says it is from, where the file has it say so."""
     return _text(evaluate(says, scope, "tenant", [])) if says else None
+
+
+def people_in(source: Source, scope: Scope, head: Head) -> tuple[str, ...]:
+    """
+    Give what identifies the customer of a webhook, mapped or not, as far as it can be read.
+
+    What is kept of a webhook that is ignored, or that cannot be mapped, is somebody's all the same.
+    """
+    wanted: tuple[str, ...] = ("email", "id", "document")
+    kinds = {one.partition("_")[0] for one in head.candidates or ()}
+    if not kinds:
+        # What an `id` is the id of, nobody knows.
+        kinds, wanted = {"order", "customer"}, ("email", "document")
+    branches = {"order": source.order_customer, "customer": source.customer}
+    people = [branch for kind, branch in branches.items() if branch and kind in kinds]
+    found = [value for one in people if (value := named_in(one, scope, wanted))]
+    return found[0] if found else ()
+
+
+def named_in(person: Branch, scope: Scope, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Give those of the fields *wanted* that can be read."""
+    fields = tuple((name, part) for name, part in person.fields if name in wanted)
+    filled = Branch(fields).fill(scope, []) or {}
+    return tuple(filled[name] for name in wanted if name in filled)
+
+
+def privacy_of(source: Source, head: Head) -> Privacy | None:
+    """Give what a webhook's topic asks for, where it is a request about somebody's data."""
+    return next((one for one in source.privacy if head.topic in one.topics), None)
+
+
+def is_fit(request: Privacy, scope: Scope) -> bool:
+    """Whether the webhook is such a request, whatever its topic is called."""
+    return not failing(request.when, scope, "privacy.when", [])
+
+
+def orders_of(request: Privacy, scope: Scope) -> tuple[str, ...]:
+    """Give the ids of the orders that a request names."""
+    found = evaluate(request.orders, scope, "privacy.orders", []) if request.orders else None
+    ids = (_text(one) for one in found) if isinstance(found, list) else ()
+    return tuple(one for one in ids if one)
 
 
 def map_event(

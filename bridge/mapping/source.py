@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from bridge.event import EventType
 from bridge.mapping.compile import Compiled, Run
@@ -104,6 +104,21 @@ class Fetch:
     secrets: tuple[str, ...]  #: the tokens to look at when it is denied
 
 
+#: What a request of a platform about somebody's data wants.
+Does = Literal["erase_customer", "erase_store", "report_customer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """A request to erase, or to tell, what is kept of a customer or of the whole store."""
+
+    topics: tuple[str, ...]
+    does: Does
+    when: tuple[Compiled, ...]  #: all must hold: the name of a topic proves nothing
+    customer: Branch | None  #: id, email, document
+    orders: Compiled | None  #: ids of orders that are his
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerPolicy:
     """What the platform wants of an answer."""
@@ -138,6 +153,7 @@ class Source:
     order: Branch | None
     order_customer: Branch | None
     customer: Branch | None
+    privacy: tuple[Privacy, ...]
     reads: tuple[tuple[Path, Place], ...]  #: every path in the file
     name: str = ""  #: as people write it
     rests_on: str = ""  #: what the file was tried on

@@ -19,6 +19,7 @@ from bridge.mapping.fetches import fetched_names, read_fetches, read_fetching
 from bridge.mapping.handshakes import read_handshakes
 from bridge.mapping.layout import compile_table, conditions
 from bridge.mapping.lines import Scalar, Table, plain
+from bridge.mapping.privacy import read_privacy
 from bridge.mapping.reading import Engines, Functions, Reading, Spaces
 from bridge.mapping.settings import namespace, read_rules
 from bridge.mapping.source import (
@@ -39,7 +40,7 @@ from bridge.types import Problem
 _TOP = (
     "platform", "name", "rests_on", "experimental", "settings", "verify", "handshake", "webhook",
     "answer", "fetches", "fetch",
-    "topics", "when", "order", "customer",
+    "topics", "when", "order", "customer", "privacy",
 )  # fmt: skip
 _WEBHOOK = ("topic", "key", "tenant", "occurred_at", "parse", "methods")
 _METHODS = ("POST", "PUT")
@@ -85,11 +86,12 @@ def read_source(
         file.wrong(webhook, "topic", "wanted an expression: where a webhook says what happened")
     topic = file.expression(webhook, "topic", spaces)
     order, order_customer = _order(file, late)
+    verify = _verify(file, engines)
     source = Source(
         platform=platform or "",
         file=table.place.file,
         settings=rules,
-        verify=_verify(file, engines),
+        verify=verify,
         handshakes=tuple(read_handshakes(file, engines)),
         topic=topic or fixed("", webhook.place),  # so that the rest is checked all the same
         key=file.expressions(webhook, "key", late),
@@ -105,6 +107,7 @@ def read_source(
         order=order,
         order_customer=order_customer,
         customer=_branch(file, "customer", Customer, late),
+        privacy=tuple(read_privacy(file, verify)),
         reads=tuple((path, one.place) for one in file.seen for path in one.paths),
         name=text(table, "name", problems) or platform or "",
         rests_on=rests_on,

@@ -14,6 +14,7 @@ import pytest
 
 from tests.journal.asking import Asking, Replaying
 from tests.journal.finishing import Finishing
+from tests.journal.forgetting import Forgetting, Purging, Sealing
 from tests.journal.given import Backend, World
 from tests.journal.living import Dying, Fencing, Onlooking
 from tests.journal.receiving import Receiving, Refusing
@@ -35,6 +36,9 @@ class JournalConformance(
     Onlooking,
     Asking,
     Replaying,
+    Forgetting,
+    Purging,
+    Sealing,
 ):
     """Every promise of `bridge.journal.protocol.Journal`, executed."""
 

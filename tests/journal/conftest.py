@@ -4,5 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-for module in ("given", "receiving", "taking", "settling", "finishing", "living", "asking"):
+for module in (
+    "given",
+    "receiving",
+    "taking",
+    "settling",
+    "finishing",
+    "living",
+    "asking",
+    "forgetting",
+):
     pytest.register_assert_rewrite(f"tests.journal.{module}")

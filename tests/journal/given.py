@@ -31,7 +31,9 @@ class Clocks:
 class Backend(Protocol):
     """What a journal brings to be tested."""
 
-    async def open(self, clocks: Clocks, *, register: bool, patience: Patience) -> Journal:
+    async def open(
+        self, clocks: Clocks, *, register: bool, patience: Patience, keys: tuple[str, ...] = ()
+    ) -> Journal:
         """Open the one journal of this test, as one more worker."""
         ...
 
@@ -48,10 +50,16 @@ class World:
     clocks: Clocks = field(default_factory=Clocks)
     workers: list[Journal] = field(default_factory=list)
 
-    async def worker(self, *, register: bool = True, patience: Patience | None = None) -> Journal:
+    async def worker(
+        self,
+        *,
+        register: bool = True,
+        patience: Patience | None = None,
+        keys: tuple[str, ...] = (),
+    ) -> Journal:
         """Open the journal once more."""
         opened = await self.backend.open(
-            self.clocks, register=register, patience=patience or Patience()
+            self.clocks, register=register, patience=patience or Patience(), keys=keys
         )
         self.workers.append(opened)
         return opened

@@ -16,11 +16,16 @@ class PostgresBackend:
     url: str
 
     async def open(
-        self, clocks: Clocks, *, register: bool = True, patience: Patience | None = None
+        self,
+        clocks: Clocks,
+        *,
+        register: bool = True,
+        patience: Patience | None = None,
+        keys: tuple[str, ...] = (),
     ) -> PostgresJournal:
         """Open it as one more worker."""
         return await open_postgres(
-            Opening(self.url, patience or Patience(), register=register),
+            Opening(self.url, patience or Patience(), register, keys),
             clock=lambda: clocks.wall,
             monotonic=lambda: clocks.steady,
         )

@@ -22,11 +22,16 @@ class SqliteBackend:
     wait: float = 0.5
 
     async def open(
-        self, clocks: Clocks, *, register: bool = True, patience: Patience | None = None
+        self,
+        clocks: Clocks,
+        *,
+        register: bool = True,
+        patience: Patience | None = None,
+        keys: tuple[str, ...] = (),
     ) -> SqliteJournal:
         """Open it as one more worker."""
         return await open_sqlite(
-            Opening(f"sqlite:///{self.path}", patience or Patience(), register=register),
+            Opening(f"sqlite:///{self.path}", patience or Patience(), register, keys),
             clock=lambda: clocks.wall,
             monotonic=lambda: clocks.steady,
             wait=self.wait,

@@ -14,12 +14,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from bridge.journal.cipher import cipher_of
 from bridge.journal.durable import DurableJournal
 from bridge.journal.postgres.address import Address, connect, explained
 from bridge.journal.postgres.engine import Engine
 from bridge.journal.postgres.folder import workers_folder
 from bridge.journal.postgres.schema import prepare
 from bridge.journal.protocol import Opening
+from bridge.journal.transaction import Transaction
 
 
 class PostgresJournal(DurableJournal[Engine]):
@@ -51,13 +53,9 @@ async def open_postgres(
             secret = await prepare(db, address)
         finally:
             await db.close(timeout=1.0)
-        engine = Engine(address, secret, workers_folder(secret), clock)
+        transaction = Transaction(secret, cipher=cipher_of(opening.keys))
+        engine = Engine(address, transaction, workers_folder(secret), clock)
         await engine.start()
     journal = PostgresJournal(engine, opening.patience, monotonic)
-    if opening.register:
-        try:
-            await journal.register()
-        except BaseException:
-            await journal.close()
-            raise
+    await journal.begin(register=opening.register)
     return journal

@@ -27,7 +27,7 @@ class Engine:
     Runs work on the connections that may do it.
 
     Args:
-        secret: The journal's own.
+        transaction: What the transitions need to know.
         folder: Where the workers of this machine hold their locks.
         clock: Seconds since 1970; None: the server's clock.
     """
@@ -35,15 +35,16 @@ class Engine:
     def __init__(
         self,
         address: Address,
-        secret: bytes,
+        transaction: Transaction,
         folder: Path,
         clock: Callable[[], float] | None,
     ) -> None:
         self.closed = False
-        self.secret = secret
+        self.secret = transaction.secret
+        self.cipher = transaction.cipher
         self.folder = folder
-        self._connect = partial(connect, address, secret)
-        self._writer = Writer(Transaction(secret), self._connect, clock)
+        self._connect = partial(connect, address, transaction.secret)
+        self._writer = Writer(transaction, self._connect, clock)
         self._readers = asyncpg.create_pool(
             address.url,
             min_size=0,

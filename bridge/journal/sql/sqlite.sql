@@ -11,7 +11,7 @@ CREATE TABLE meta (
 
 -- Short numbers for the names that begin every key and every lane.
 CREATE TABLE name (
-  kind   TEXT    NOT NULL,  -- 'store' (accounts too) or 'endpoint'
+  kind   TEXT    NOT NULL,  -- 'store' (accounts too), 'endpoint' or 'key'
   name   TEXT    NOT NULL,
   number INTEGER NOT NULL,
   PRIMARY KEY (kind, name)
@@ -52,7 +52,7 @@ CREATE TABLE body (
   headers  BLOB NOT NULL,
   body     BLOB NOT NULL,
   resource BLOB,                           -- what was fetched from the store
-  sealed   INTEGER NOT NULL DEFAULT 0      -- all three are encrypted
+  sealed   INTEGER NOT NULL DEFAULT 0      -- number of the key that all three lie under; 0: plain
 );
 
 -- One entry at one endpoint.

@@ -12,14 +12,37 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from bridge.journal.cipher import cipher_of
 from bridge.journal.durable import DurableJournal
-from bridge.journal.protocol import Opening
+from bridge.journal.protocol import Keep, Opening
 from bridge.journal.sqlite.engine import Engine
 from bridge.journal.sqlite.file import explained, path_of, prepare
+from bridge.journal.transaction import Steps, Transaction, one, rows
+
+# Free pages are used again by what comes next: only a journal that has become much smaller is
+# worth the work of moving pages.
+FREE = "PRAGMA freelist_count"
+PAGES = "PRAGMA page_count"
+_WORTH = 1_000
+GIVE_BACK = "PRAGMA incremental_vacuum(500)"
 
 
 class SqliteJournal(DurableJournal[Engine]):
     """A `Journal` in a file; `open_sqlite` makes one."""
+
+    async def forget(self, keep: Keep) -> bool:
+        """Forget some of what was kept long enough; True when there is more."""
+        more = await super().forget(keep)
+        return await self._write(_shrink) or more
+
+
+def _shrink(_: Transaction) -> Steps[bool]:
+    """Give some of the file back when much of it is free; True when there is more to give back."""
+    free, pages = (yield from one(FREE, {})) or (0,), (yield from one(PAGES, {})) or (0,)
+    if free[0] < _WORTH or free[0] < pages[0] // 4:
+        return False
+    yield from rows(GIVE_BACK, {})
+    return True
 
 
 async def open_sqlite(
@@ -44,12 +67,8 @@ async def open_sqlite(
     path = path_of(opening.url)
     secret = await asyncio.to_thread(prepare, path, wait)
     with explained(path):
-        engine = Engine(path, secret, wait=wait, clock=clock, monotonic=monotonic)
+        transaction = Transaction(secret, cipher=cipher_of(opening.keys))
+        engine = Engine(path, transaction, wait=wait, clock=clock, monotonic=monotonic)
     journal = SqliteJournal(engine, opening.patience, monotonic)
-    if opening.register:
-        try:
-            await journal.register()
-        except BaseException:
-            await journal.close()
-            raise
+    await journal.begin(register=opening.register)
     return journal

@@ -31,7 +31,7 @@ class Engine:
 
     Args:
         path: An existing journal.
-        secret: The journal's own.
+        transaction: What the transitions need to know; the writing thread's own.
         wait: Seconds to wait for other processes, and again for other programs.
         clock: Seconds since 1970.
         monotonic: Seconds.
@@ -40,14 +40,15 @@ class Engine:
     def __init__(
         self,
         path: Path,
-        secret: bytes,
+        transaction: Transaction,
         *,
         wait: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self.closed = False
-        self.secret = secret
+        self.secret = transaction.secret
+        self.cipher = transaction.cipher
         self.folder = workers_folder(path)
         self._clock = clock
         with ExitStack() as stack:
@@ -63,7 +64,7 @@ class Engine:
             stack.callback(checkpoints.stop)
             self._writer = Writer(
                 writing,
-                Transaction(secret),
+                transaction,
                 turns,
                 wait=wait,
                 clock=clock,

@@ -231,6 +231,8 @@ def connect(path: Path, *, wait: float, readonly: bool = False) -> sqlite3.Conne
         db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         db.execute("PRAGMA synchronous = NORMAL")
+        # What is deleted is written over, and not only forgotten.
+        db.execute("PRAGMA secure_delete = ON")
         if readonly:
             db.execute("PRAGMA query_only = ON")
     except BaseException:
