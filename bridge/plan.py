@@ -33,7 +33,7 @@ from bridge.mapping.run import (
 )
 from bridge.mapping.source import Engine, Fetch, Source
 from bridge.mapping.template import failing
-from bridge.types import Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
+from bridge.types import Cause, Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
 from bridge.verify import Proofs
 
 #: Which of two states of one moment is the later one.
@@ -81,6 +81,7 @@ class Plan:
     problem: str | None = None
     problems: tuple[Problem, ...] = ()
     dead: bool = False
+    causes: tuple[Cause, ...] = ()  #: of a dead one
     tenant_fits: bool = True  #: the webhook speaks of the shop that the store is
 
     @property
@@ -186,6 +187,7 @@ def _dead(topic: str, request: InboundRequest, error: EventError) -> Plan:
         problem=_cut(str(error)),
         problems=error.problems,
         dead=True,
+        causes=error.causes,
     )
 
 
@@ -244,7 +246,8 @@ def _delivery(
         )
     except PayloadInvalid as error:
         problems.extend(error.problems)
-        return replace(blank, state="refused", reason=remarked(remarks, str(error))), None
+        reason = remarked(remarks, str(error))
+        return replace(blank, state="refused", reason=reason, causes=error.causes), None
     if isinstance(model, Skipped):
         return replace(blank, state="ignored", reason=remarked(remarks, model.reason)), None
     filled = document(model)

@@ -54,6 +54,7 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         deliveries=tuple(deliveries),
         problem=planned.problem,
         dead=planned.dead,
+        causes=planned.causes,
         park=route.store.park,
         horizon=route.store.horizon,
     )

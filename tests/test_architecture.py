@@ -42,6 +42,7 @@ ROWS = [
     {"hydrate", "forward", "flights", "limits", "journal", "jwks", "logins", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {
+        "causes",
         "types",
         "event",
         "errors",
@@ -56,7 +57,7 @@ ROWS = [
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
     "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines", "phones",
-    "compact", "retry_after",
+    "compact", "retry_after", "causes",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Sources that are a specification which anyone may follow, and no platform.

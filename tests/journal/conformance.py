@@ -15,6 +15,7 @@ import pytest
 from tests.journal.asking import Asking, Replaying
 from tests.journal.finishing import Finishing
 from tests.journal.given import Backend, World
+from tests.journal.lettering import Choosing, Foreseeing, Lettering, SendingAgain
 from tests.journal.living import Dying, Fencing, Onlooking
 from tests.journal.receiving import Receiving, Refusing
 from tests.journal.settling import Expanding, Settling
@@ -35,6 +36,10 @@ class JournalConformance(
     Onlooking,
     Asking,
     Replaying,
+    Lettering,
+    Choosing,
+    Foreseeing,
+    SendingAgain,
 ):
     """Every promise of `bridge.journal.protocol.Journal`, executed."""
 
