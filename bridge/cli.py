@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from bridge.errors import BridgeError, ConfigError, JournalError, SettingsError
+from bridge.journal_cli import journal_app
 
 app = typer.Typer(
     name="bridge",
@@ -19,7 +20,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-journal_app = typer.Typer(no_args_is_help=True, help="What was received, and how it ended.")
 app.add_typer(journal_app, name="journal")
 
 T = TypeVar("T")
@@ -304,47 +304,6 @@ def docs(
         typer.echo(f"{path}: is not what the code says; `bridge docs --write`")
     if stale:
         raise typer.Exit(WRONG_CONFIGURATION)
-
-
-@journal_app.command("list")
-def journal_list(
-    store: Annotated[str | None, typer.Option(help="Only of this store.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Only of this topic.")] = None,
-    state: Annotated[str | None, typer.Option(help="open, dead or done.")] = None,
-    id: Annotated[str | None, typer.Option("--id", help="Id of an order or customer.")] = None,  # noqa: A002
-    before: Annotated[int | None, typer.Option(help="Entries older than this one.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-) -> None:
-    """List entries, newest first."""
-    from bridge.entries import list_entries
-    from bridge.journal.protocol import Filter
-    from bridge.settings import read_settings
-
-    if state not in (None, "open", "dead", "done"):
-        raise ConfigError("--state: wanted open, dead or done")
-    wanted = Filter(store, topic, state, id, before, limit)  # type: ignore[arg-type]
-    typer.echo("\n".join(_run(list_entries(read_settings(), wanted))))
-
-
-@journal_app.command("show")
-def journal_show(entry: int) -> None:
-    """Show one entry with its deliveries."""
-    from bridge.entries import show_entry
-    from bridge.settings import read_settings
-
-    typer.echo("\n".join(_run(show_entry(read_settings(), entry))))
-
-
-@journal_app.command("replay")
-def journal_replay(
-    entry: int,
-    endpoint: Annotated[str | None, typer.Option(help="Only this delivery.")] = None,
-) -> None:
-    """Queue the dead and stale deliveries of an entry again; the running bridge sends them."""
-    from bridge.entries import replay_entry
-    from bridge.settings import read_settings
-
-    typer.echo("\n".join(_run(replay_entry(read_settings(), entry, endpoint))))
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

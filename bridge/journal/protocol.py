@@ -143,7 +143,8 @@ class EntrySummary:
     state: Literal["open", "dead", "done"]
     problem: str | None
     deliveries: tuple[DeliverySummary, ...] = ()
-    causes: tuple[Cause, ...] = ()  #: of the problem, where it needs a person
+    dead: bool = False  #: the problem needs a person
+    causes: tuple[Cause, ...] = ()  #: of the problem, where it does
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,7 @@ def _entry(row: Any, deliveries: Sequence[DeliverySummary]) -> EntrySummary:
         state,
         problem,
         tuple(deliveries),
+        bool(dead),
     )
 
 
