@@ -88,9 +88,16 @@ def entry_rows(entries: Iterable[EntrySummary]) -> Iterator[Cells]:
             one.store,
             one.topic or "-",
             one.resource or "-",
-            one.event_type or (one.problem or "")[:60],
+            one.event_type or _what(one),
             " ".join(f"{_name(each.endpoint)}={each.state}" for each in one.deliveries),
         )
+
+
+def _what(one: EntrySummary) -> str:
+    if one.causes:
+        first = one.causes[0]
+        return f"{first.stage} {first.code} {first.field}".rstrip()
+    return (one.problem or "-")[:60]
 
 
 def count_rows(counts: Sequence[Count]) -> Iterator[Cells]:

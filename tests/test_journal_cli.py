@@ -161,7 +161,11 @@ def test_an_entry_is_shown_with_its_causes() -> None:
         for line in lines
     )
     [delivery] = shown["deliveries"]
-    assert (shown["entry"], shown["state"], delivery["target"]) == (1, "dead", "fixture/bonifiq.order")
+    assert (shown["entry"], shown["state"], delivery["target"]) == (
+        1,
+        "dead",
+        "fixture/bonifiq.order",
+    )
     assert delivery["causes"] == [
         {"stage": "send", "code": "bonifiq_9", "file": "", "line": 0, "field": ""}
     ]
