@@ -96,7 +96,7 @@ def causes_table() -> str:
     rows += [f"| `{code}` | {what} |" for code, what in CODES.items()]
     rows += [
         "| `http_422` and the like | the status that was answered, where nothing better is known |",
-        "| `bonifiq_9` and the like | the vendor's own code; `bridge journal show` has its words |",
+        "| `bonifiq_9` and the like | the vendor's own code; `bridge journal show N` has its words |",
     ]
     return "\n".join(rows) + "\n"
 

@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.causes import STAGES
 from bridge.errors import ConfigError
@@ -132,6 +130,8 @@ def journal_list(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
 ) -> None:
     """List entries, newest first."""
+    from rich.console import Console
+
     from bridge import tell
     from bridge.entries import count_entries, list_entries, list_letters
     from bridge.settings import read_settings
@@ -255,6 +255,15 @@ async def _carry_out(moves: Sequence[Any], rate: float) -> int:
 @contextlib.contextmanager
 def _progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
     """Show on a terminal how far it has got; give what is called for each step."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
@@ -265,6 +274,8 @@ def _progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
 
 
 def _tell(moves: Sequence[Any]) -> None:
+    from rich.console import Console
+
     from bridge import tell
 
     console, rows = Console(), [*tell.prospect_rows(moves)]
