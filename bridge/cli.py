@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from bridge.errors import BridgeError, ConfigError, JournalError, SettingsError
+from bridge.journal_cli import journal_app
 
 if TYPE_CHECKING:
     from bridge.journal.protocol import Opening
@@ -23,7 +23,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-journal_app = typer.Typer(no_args_is_help=True, help="What was received, and how it ended.")
 app.add_typer(journal_app, name="journal")
 
 T = TypeVar("T")
@@ -308,91 +307,6 @@ def docs(
         typer.echo(f"{path}: is not what the code says; `bridge docs --write`")
     if stale:
         raise typer.Exit(WRONG_CONFIGURATION)
-
-
-@journal_app.command("list")
-def journal_list(
-    store: Annotated[str | None, typer.Option(help="Only of this store.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Only of this topic.")] = None,
-    state: Annotated[str | None, typer.Option(help="open, dead or done.")] = None,
-    id: Annotated[str | None, typer.Option("--id", help="Id of an order or customer.")] = None,  # noqa: A002
-    before: Annotated[int | None, typer.Option(help="Entries older than this one.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-) -> None:
-    """List entries, newest first."""
-    from bridge.entries import list_entries
-    from bridge.journal.protocol import Filter
-    from bridge.settings import read_settings
-
-    if state not in (None, "open", "dead", "done"):
-        raise ConfigError("--state: wanted open, dead or done")
-    wanted = Filter(store, topic, state, id, before, limit)  # type: ignore[arg-type]
-    typer.echo("\n".join(_run(list_entries(read_settings(), wanted))))
-
-
-@journal_app.command("show")
-def journal_show(entry: int) -> None:
-    """Show one entry with its deliveries."""
-    from bridge.entries import show_entry
-    from bridge.settings import read_settings
-
-    typer.echo("\n".join(_run(show_entry(read_settings(), entry))))
-
-
-@journal_app.command("replay")
-def journal_replay(
-    entry: int,
-    endpoint: Annotated[str | None, typer.Option(help="Only this delivery.")] = None,
-) -> None:
-    """Queue the dead and stale deliveries of an entry again; the running bridge sends them."""
-    from bridge.entries import replay_entry
-    from bridge.settings import read_settings
-
-    typer.echo("\n".join(_run(replay_entry(read_settings(), entry, endpoint))))
-
-
-@journal_app.command("purge")
-def journal_purge(
-    customer: Annotated[
-        list[str], typer.Option(metavar="EMAIL|ID|DOCUMENT", help="Of whom; may be repeated.")
-    ] = [],  # noqa: B006
-    store: Annotated[str | None, typer.Option(help="Of this store; alone: all of it.")] = None,
-    entry: Annotated[list[int], typer.Option(help="Only this entry; may be repeated.")] = [],  # noqa: B006
-    before: Annotated[
-        datetime | None, typer.Option(help="Received before, UTC.", formats=["%Y-%m-%d"])
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is meant.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """
-    Erase what the journal holds of a customer or a store; destinations are not told.
-
-    What is still to be sent of them is not sent.  Exit 1 when something is under way: it is
-    erased when the command is given again.
-    """
-    from bridge.purges import list_meant, meant, purge
-    from bridge.settings import read_settings
-
-    settings = read_settings()
-    whose = meant(customer, store, entry, before)
-    found, lines = _run(list_meant(settings, whose, entry, every=dry_run))
-    typer.echo("\n".join(lines))
-    if dry_run or not found:
-        return
-    if not yes:
-        typer.confirm("Erase what they hold, for good?", abort=True)
-    told, flying = _run(purge(settings, whose, entry))
-    typer.echo(told)
-    if flying:
-        raise typer.Exit(1)
-
-
-@journal_app.command("key")
-def journal_key() -> None:
-    """Print a new key for BRIDGE_JOURNAL_KEYS."""
-    from bridge.journal.cipher import new_key
-
-    typer.echo(new_key())
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

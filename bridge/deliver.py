@@ -17,7 +17,10 @@ from bridge.flights import Flights
 from bridge.journal.protocol import ERASE, FETCH, Flight, Journal, Planned, Standing, Whose
 from bridge.plan import Plan, Route, plan, remarked
 from bridge.record import keep_resources
-from bridge.types import InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
+from bridge.types import Cause, InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
+
+#: Why a delivery is dead that today's configuration knows nothing of.
+NOT_CONNECTED = (Cause("store", "not_connected"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,18 @@ def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: 
     """Settle a delivery that today's mapping files make nothing of."""
     told = (today.reason if today is not None else planned.problem) or ""
     reason = told or f"the store does not feed '{flight.endpoint}' any more"
+    causes = (today.causes if today is not None else planned.causes) or NOT_CONNECTED
 
     async def send() -> Verdict:
         return Verdict("refused", reason)
 
+    ignored = today.state == "ignored" if today else bool(planned.problem) and not planned.dead
+
     async def settle(_: Verdict) -> Outcome | None:
-        if today is not None and today.state == "ignored":
+        if ignored:
             ours = await rooms.journal.settle(flight, "ignored", reason)
             return Outcome(flight.endpoint, "ignored", reason) if ours else None
-        ours = await rooms.journal.unmappable(flight, reason)
+        ours = await rooms.journal.unmappable(flight, reason, causes)
         return Outcome(flight.endpoint, "refused", reason) if ours else None
 
     return Begun(rooms.flights.launch(flight, send, settle, calls=False))
@@ -119,15 +125,16 @@ def _begin_fetch(
         try:
             fetched.update(await rooms.fetch(route, planned))
         except FetchFailed as error:
+            causes = (Cause("fetch", error.code, route.source.file, field=error.field),)
             if error.transient:
                 well = error.few is not None
-                return Verdict("transient", str(error), error.retry_after, error.few, well)
-            return Verdict("refused", str(error))
+                return Verdict("transient", str(error), error.retry_after, error.few, well, causes)
+            return Verdict("refused", str(error), causes=causes)
         return Verdict("delivered")
 
     async def settle(verdict: Verdict) -> Outcome | None:
         if verdict.kind == "refused":
-            ours = await rooms.journal.settle(flight, "refused", verdict.reason)
+            ours = await rooms.journal.settle(flight, "refused", verdict.reason, verdict.causes)
             return Outcome(FETCH, "refused", verdict.reason) if ours else None
         complete = plan(verified, route, fetched)
         receipt = await rooms.journal.expand(
@@ -139,6 +146,7 @@ def _begin_fetch(
             subjects=complete.subjects,
             problem=complete.problem,
             dead=complete.dead,
+            causes=complete.causes,
             horizon=route.store.horizon,
         )
         begun.followed = complete

@@ -19,6 +19,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any
 
+from bridge.causes import Code
 from bridge.currency import exponent
 from bridge.event import Event
 from bridge.types import Problem
@@ -43,9 +44,10 @@ _IMPLIES_PAID = frozenset({"order_paid", "order_completed", "order_refunded"})
 class NotDerivable(Exception):
     """The facts contradict each other; `field` is the one to look at first."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: str, code: Code) -> None:
         super().__init__(message)
         self.field = field
+        self.code = code
 
 
 def build(
@@ -110,7 +112,7 @@ def split(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[De
 def _order(event: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     for name in _NEVER_NEGATIVE:
         if (amount := facts.get(name)) is not None and amount < _ZERO:
-            raise NotDerivable(f"order.{name}", _BELOW_ZERO)
+            raise NotDerivable(f"order.{name}", _BELOW_ZERO, "out_of_range")
     items = facts.get("items") or []
     _require_tax_mode(facts, items)
     unit = _UNITS[exponent(facts["currency"])]
@@ -132,7 +134,9 @@ def _require_tax_mode(facts: Mapping[str, Any], items: Sequence[Mapping[str, Any
     taxes = [facts.get("shipping_tax"), facts.get("refunded_tax"), *(i.get("tax") for i in items)]
     if any(taxes):
         raise NotDerivable(
-            "order.taxes_included", "nothing was found, wanted true or false because there is a tax"
+            "order.taxes_included",
+            "nothing was found, wanted true or false because there is a tax",
+            "missing",
         )
 
 
@@ -156,7 +160,9 @@ def _money(
     paid = (goods - by_card).quantize(unit, ROUND_HALF_UP)
     if paid < 0:
         raise NotDerivable(
-            "order.total", f"the customer would have paid {paid} for goods: below zero"
+            "order.total",
+            f"the customer would have paid {paid} for goods: below zero",
+            "contradiction",
         )
     refunded = (facts.get("refunded") or _ZERO) + _tax(facts, facts.get("refunded_tax"))
     all_back = bool(facts.get("fully_refunded")) or (refunded > 0 and refunded >= paid)
@@ -175,6 +181,7 @@ def _base(item: Mapping[str, Any], at: int) -> Decimal:
         raise NotDerivable(
             f"order.items.{missing}",
             f"line {at + 1}: nothing was found, wanted `total`, or `price` and `quantity`",
+            "missing",
         )
     whole: Decimal = price * quantity
     discount = item.get("discount")
@@ -209,7 +216,7 @@ def _kept_part(item: Mapping[str, Any], at: int) -> Decimal:
     """Give the part of a line that did not go back."""
     refunded: Decimal = item["refunded"]
     if refunded < 0:
-        raise NotDerivable("order.items.refunded", f"line {at + 1}: {_BELOW_ZERO}")
+        raise NotDerivable("order.items.refunded", f"line {at + 1}: {_BELOW_ZERO}", "out_of_range")
     base = _base(item, at)
     return max(_ZERO, (base - refunded) / base) if base > 0 else _ZERO
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bridge.causes import CODES, STAGES
 from bridge.destinations.endpoint import Endpoint, Option
 from bridge.event import Customer, Derived, Facts, Item, Order
 from bridge.fields import FieldType
@@ -85,6 +86,19 @@ def _meaning(one: Option | Rule) -> str:
     about = one.about.replace("|", "\\|")
     choices = ", ".join(f'`"{choice}"`' for choice in one.one_of)
     return f"{about} One of {choices}." if choices else about
+
+
+def causes_table() -> str:
+    """Write the words for why something is a dead letter: where it went wrong, and what was."""
+    rows = ["| stage | where it went wrong |", "|---|---|"]
+    rows += [f"| `{stage}` | {where} |" for stage, where in STAGES.items()]
+    rows += ["", "| code | what was wrong |", "|---|---|"]
+    rows += [f"| `{code}` | {what} |" for code, what in CODES.items()]
+    rows += [
+        "| `http_422` and the like | the status that was answered, where nothing better is known |",
+        "| `bonifiq_9` and the like | the vendor's own code; `bridge journal show N` has its words |",
+    ]
+    return "\n".join(rows) + "\n"
 
 
 def rewrite(text: str, name: str, made: str) -> str:

@@ -1,26 +1,14 @@
-"""Read and replay the journal's entries for people: what `bridge journal` prints."""
+"""Read the journal's entries for people: what `bridge journal` shows and explains."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from collections.abc import AsyncIterator
 
-from bridge.app import configure
+from bridge.fields import read_document
 from bridge.journal import open_journal
-from bridge.journal.protocol import (
-    ERASE,
-    FETCH,
-    DeliverySummary,
-    EntrySummary,
-    Filter,
-    Journal,
-    Stored,
-)
-from bridge.plan import Plan, Route, plan
-from bridge.record import deliveries_of, read_resources, recall
+from bridge.journal.protocol import Count, EntrySummary, Filter, Journal, Letters
 from bridge.settings import Settings
-from bridge.verify import restore
 
 
 @contextlib.asynccontextmanager
@@ -33,88 +21,41 @@ async def reading(settings: Settings) -> AsyncIterator[Journal]:
         await journal.close()
 
 
-async def list_entries(settings: Settings, wanted: Filter) -> list[str]:
-    """Give a line for each entry, newest first."""
+async def list_entries(settings: Settings, wanted: Filter) -> tuple[EntrySummary, ...]:
+    """Give the entries that are wanted, newest first."""
     async with reading(settings) as journal:
-        entries = await journal.entries(wanted)
-    if not entries:
-        return ["no entry"]
-    return [_line(one) for one in entries]
+        return await journal.entries(wanted)
 
 
-async def show_entry(settings: Settings, entry: int) -> list[str]:
+async def count_entries(settings: Settings, wanted: Filter) -> tuple[Count, ...]:
+    """Count the entries that are wanted, by store and state."""
+    async with reading(settings) as journal:
+        return await journal.count(wanted)
+
+
+async def list_letters(settings: Settings, wanted: Filter) -> tuple[Letters, ...]:
+    """Give the dead letters that are wanted by their causes, those of which there are most first."""
+    async with reading(settings) as journal:
+        return await journal.letters(wanted)
+
+
+async def show_entry(settings: Settings, entry: int) -> EntrySummary:
     """
-    Tell all that is known of one entry; its body is for `bridge explain`.
+    Give one entry; its body is for `bridge explain`.
 
     Raises:
         LookupError: There is none.
     """
     async with reading(settings) as journal:
-        found = await journal.show(entry)
-    lines = [_line(found), f"  copies received  {found.copies}"]
-    if found.problem:
-        lines.append(f"  {found.problem}")
-    for one in found.deliveries:
-        lines.extend(_delivery(one))
-    return lines
+        return await journal.show(entry)
 
 
-async def replay_entry(settings: Settings, entry: int, endpoint: str | None) -> list[str]:
+def readings(customer: str) -> tuple[str, ...]:
     """
-    Queue what is dead or stale in an entry again, planned with today's mapping files.
+    Give all that a customer may be known by who is looked for as *customer*.
 
-    Raises:
-        LookupError: There is no such entry, or its body is gone.
+    Mapping writes e-mail addresses small and documents without points and dashes.
     """
-    routes = configure(settings).routes
-    async with reading(settings) as journal:
-        stored = await journal.load(entry)
-        route = routes.get(stored.store)
-        if route is None:
-            return [f"store '{stored.store}' is not in connections.toml"]
-        planned = replan(stored, route)
-        if planned.problem is not None:
-            return [f"entry {entry} still cannot be sent: {planned.problem}"]
-        deliveries = deliveries_of(route, planned, recall(stored))
-        standings = await journal.replay(entry, deliveries, endpoint)
-    if not standings:
-        return [f"entry {entry} has no delivery{f' to {endpoint}' if endpoint else ''}"]
-    return [
-        f"{one.outcome.endpoint}: {one.outcome.state}"
-        f"{f' ({one.outcome.reason})' if one.outcome.reason else ''}"
-        for one in standings
-    ]
-
-
-def replan(stored: Stored, route: Route) -> Plan:
-    """Plan a stored webhook with today's mapping files."""
-    return plan(restore(recall(stored), "journal"), route, read_resources(stored))
-
-
-def _line(one: EntrySummary) -> str:
-    endpoints = " ".join(f"{_name(each)}={each.state}" for each in one.deliveries)
-    what = one.event_type or (one.problem or "")[:60]
-    return (
-        f"{one.entry:>6}  {_time(one.received_at)}  {one.state:<4}  {one.store}  {one.topic}  "
-        f"{one.resource or '-'}  {what}  {endpoints}".rstrip()
-    )
-
-
-def _delivery(one: DeliverySummary) -> Iterator[str]:
-    yield f"  {_name(one)}  {one.state}  attempts {one.attempts}"
-    if one.reason:
-        yield f"    {one.reason}"
-    if one.unsure:
-        yield "    an attempt got no answer: the destination may have accepted it"
-    if one.next_at:
-        yield f"    next attempt {_time(one.next_at)}, given up {_time(one.until)}"
-    if one.settled_at:
-        yield f"    settled {_time(one.settled_at)}"
-
-
-def _name(one: DeliverySummary) -> str:
-    return {FETCH: "(fetch)", ERASE: "(erase)"}.get(one.endpoint, one.endpoint)
-
-
-def _time(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ") if moment else "-"
+    text = " ".join(customer.split())
+    read = (text, text.lower() if "@" in text else "", read_document(text) or "")
+    return tuple(one for one in dict.fromkeys(read) if one)

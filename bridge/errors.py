@@ -29,9 +29,13 @@ returned, not raised: a duplicate, an unmapped topic and a `when` that is false 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from bridge.types import Problem
+from bridge.causes import Stage
+from bridge.types import Cause, Problem
+
+_ANY_ELEMENT = re.compile(r"\[[0-9]+\]")
 
 
 class BridgeError(Exception):
@@ -109,21 +113,38 @@ class BodyTooSlow(RequestError):
 class EventError(BridgeError):
     """A proven webhook that cannot become what its mapping promises."""
 
+    stage: Stage
+
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Its problems without what is of this webhook alone, each once."""
+        told = (
+            Cause(self.stage, one.code, one.file, one.line, _ANY_ELEMENT.sub("[]", one.field))
+            for one in self.problems
+        )
+        return tuple(dict.fromkeys(told))
 
 
 class BodyUnreadable(EventError):
     """The body is not what its content type says."""
 
+    stage = "read"
+
 
 class EventUnmappable(EventError):
     """The source file's lines do not fit this webhook."""
 
+    stage = "map"
+
 
 class PayloadInvalid(EventError):
     """The destination file's lines made a payload that the endpoint's model refuses."""
+
+    stage = "validate"
 
 
 class FetchFailed(BridgeError):
@@ -136,8 +157,12 @@ class FetchFailed(BridgeError):
         transient: bool,
         retry_after: float | None = None,
         few: int | None = None,
+        code: str = "no_answer",
+        field: str = "",
     ) -> None:
         super().__init__(message)
+        self.code = code  #: a word of `bridge.causes`, or ``http_404``
+        self.field = field  #: which fetch
         self.transient = transient
         self.retry_after = retry_after
         #: Attempts after which it is given up: the server is well, and has not got it.

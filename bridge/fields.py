@@ -128,7 +128,10 @@ def read_moment(value: Any) -> datetime | None:
     """Read ISO 8601 with an offset, as UTC; without an offset it is refused."""
     moment = moment_of(value) if isinstance(value, str) else value
     if moment is not None and moment.tzinfo is None:
-        raise Refused("found a time without an offset, wanted one; `timestamp(zone)` names a zone")
+        raise Refused(
+            "found a time without an offset, wanted one; `timestamp(zone)` names a zone",
+            "ambiguous",
+        )
     return moment.astimezone(UTC) if moment else None
 
 
@@ -157,7 +160,7 @@ def moment_of(text: str) -> datetime | None:
         if moment.tzinfo is not None and moment.year in _ENDS:
             moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Refused("found a date and time that does not exist") from None
+        raise Refused("found a date and time that does not exist", "out_of_range") from None
     return moment
 
 
@@ -200,7 +203,7 @@ def read_date(value: Any) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Refused("found a date that does not exist") from None
+        raise Refused("found a date that does not exist", "out_of_range") from None
 
 
 def read_texts(value: Any) -> list[str] | None:
@@ -210,7 +213,7 @@ def read_texts(value: Any) -> list[str] | None:
         if one is None:
             continue
         if type(one) not in TEXT | INTEGER:
-            raise Refused(f"found {name_of(one)} in the list, wanted texts")
+            raise Refused(f"found {name_of(one)} in the list, wanted texts", "wrong_kind")
         if (text := read_text(one)) is not None:
             texts.append(text)
     return texts
@@ -221,7 +224,9 @@ def refuse_lone_surrogates(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refused("found text with half a surrogate pair, which is no Unicode") from None
+        raise Refused(
+            "found text with half a surrogate pair, which is no Unicode", "not_unicode"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

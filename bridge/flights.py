@@ -19,7 +19,7 @@ from bridge.destinations.judge import last_word
 from bridge.errors import JournalUnavailable
 from bridge.journal.protocol import Flight, Journal
 from bridge.limits import Closed, Gates
-from bridge.types import Outcome, Verdict
+from bridge.types import Cause, Outcome, Verdict
 
 log = structlog.get_logger()
 
@@ -27,6 +27,9 @@ Send = Callable[[], Awaitable[Verdict]]
 #: Writes the last word of a flight; None when it was not ours any more.
 Settle = Callable[[Verdict], Awaitable[Outcome | None]]
 T = TypeVar("T")
+
+#: Why a delivery is dead that a destination refused without a reason.
+UNTOLD = (Cause("send", "refused"),)
 
 _LONGEST_BACKOFF = 900.0
 _LEAST_BACKOFF = 1.0
@@ -188,7 +191,8 @@ class Flights:
             async def last_word() -> Outcome | None:
                 if settle is not None:
                     return await settle(verdict)
-                ours = await self.journal.settle(flight, state, verdict.reason)
+                causes = verdict.causes or UNTOLD if state == "refused" else ()
+                ours = await self.journal.settle(flight, state, verdict.reason, causes)
                 return Outcome(flight.endpoint, state, verdict.reason) if ours else None
 
             if outcome := await self._insist(flight, last_word, told):

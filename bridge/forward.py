@@ -13,7 +13,7 @@ import httpx
 
 from bridge.destinations.endpoint import Account, Call, Endpoint
 from bridge.logins import Logins
-from bridge.types import Payload, Reply, Verdict
+from bridge.types import Cause, Payload, Reply, Verdict
 
 #: Longer answers are no documented ones; what is beyond is not read.
 _LONGEST_ANSWER = 1_048_576
@@ -119,7 +119,8 @@ async def request(client: httpx.AsyncClient, call: Call, *, timeout: float) -> R
                 if len(body) > _LONGEST_ANSWER:
                     return Verdict("unsure", "the answer is longer than 1 MiB")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        return Verdict("refused", "base_url is no address: look into connections.toml")
+        reason = "base_url is no address: look into connections.toml"
+        return Verdict("refused", reason, causes=(Cause("send", "no_address"),))
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return Verdict("transient", f"no connection: {type(error).__name__}")
     except (httpx.TimeoutException, TimeoutError):

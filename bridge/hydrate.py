@@ -12,11 +12,13 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, NoReturn
 
 import httpx
 import simplejson
 
+from bridge.causes import http
 from bridge.errors import FetchFailed
 from bridge.kinds import Refused
 from bridge.mapping.compile import Scope
@@ -166,13 +168,13 @@ def _request(fetch: Fetch, scope: Scope) -> Request | None:
         headers = {name: text.fill(scope) for name, text in fetch.headers}
         body = fetch.body(scope) if fetch.body else None
     except Refused as refused:
-        raise FetchFailed(f"fetch '{fetch.name}': {refused}", transient=False) from None
+        raise _failed(fetch, str(refused), refused.code) from None
     if url is None and fetch.optional:
         return None
     empty = [name for name, value in headers.items() if value is None]
     if url is None or empty:
         where = f"header '{empty[0]}'" if empty else "its address"
-        raise FetchFailed(f"fetch '{fetch.name}': nothing was found for {where}", transient=False)
+        raise _failed(fetch, f"nothing was found for {where}", "missing")
     filled = {name: value for name, value in headers.items() if value is not None}
     if body is None:
         sent = {"accept": "application/json", **filled}
@@ -189,8 +191,8 @@ def _content(fetch: Fetch, body: Any) -> bytes:
         )
         return text.encode()
     except UnicodeEncodeError:
-        told = f"fetch '{fetch.name}': found text with half a surrogate pair, wanted Unicode"
-        raise FetchFailed(told, transient=False) from None
+        told = "found text with half a surrogate pair, wanted Unicode"
+        raise _failed(fetch, told, "not_unicode") from None
 
 
 async def _pages(api: Api, fetch: Fetch, call: Request) -> Any:
@@ -204,8 +206,7 @@ async def _pages(api: Api, fetch: Fetch, call: Request) -> Any:
     while len(page) >= fetch.pages.size:
         number += 1
         if number > fetch.pages.most:
-            told = f"fetch '{fetch.name}': there are more than {fetch.pages.most} pages"
-            raise FetchFailed(told, transient=False)
+            raise _failed(fetch, f"there are more than {fetch.pages.most} pages", "too_long")
         url = f"{call.url}{joint}{fetch.pages.query}={number}"
         # Behind the last page some platforms answer an empty list, some 204 and some 404.
         page = _list(fetch, await _call(api, fetch, call, url, may_be_nothing=True) or [])
@@ -215,13 +216,11 @@ async def _pages(api: Api, fetch: Fetch, call: Request) -> Any:
 
 def _list(fetch: Fetch, found: Any) -> list[Any]:
     if not isinstance(found, list):
-        told = f"fetch '{fetch.name}': the answer is no list, and `pages` wants one"
-        raise FetchFailed(told, transient=False)
+        raise _failed(fetch, "the answer is no list, and `pages` wants one", "wrong_kind")
     return found
 
 
 async def _call(api: Api, fetch: Fetch, call: Request, url: str, *, may_be_nothing: bool) -> Any:
-    name = f"fetch '{fetch.name}'"
     await api.turn()
     try:
         # The client's own timeouts begin anew with every byte that comes.
@@ -239,41 +238,49 @@ async def _call(api: Api, fetch: Fetch, call: Request, url: str, *, may_be_nothi
             if response.status_code in _NOTHING and may_be_nothing:
                 return None
             if not 200 <= response.status_code < 300:
-                raise _failure(fetch, response)
+                raise _denied(fetch, response)
             content = b""
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > _LONGEST_ANSWER:
-                    raise FetchFailed(f"{name}: the answer is longer than 8 MiB", transient=False)
+                    raise _failed(fetch, "the answer is longer than 8 MiB", "too_long")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise FetchFailed(f"{name}: its address is none", transient=False) from None
+        raise _failed(fetch, "its address is none", "no_address") from None
     except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
-        raise FetchFailed(f"{name}: {type(error).__name__}", transient=True) from None
+        raise _failed(fetch, type(error).__name__, "no_answer", transient=True) from None
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError):
-        raise FetchFailed(f"{name}: the answer is no JSON", transient=True) from None
+        raise _failed(fetch, "the answer is no JSON", "not_json", transient=True) from None
 
 
-def _failure(fetch: Fetch, response: httpx.Response) -> FetchFailed:
+def _failed(fetch: Fetch, told: str, code: str, *, transient: bool = False) -> FetchFailed:
+    told = f"fetch '{fetch.name}': {told}"
+    return FetchFailed(told, transient=transient, code=code, field=fetch.name)
+
+
+def _denied(fetch: Fetch, response: httpx.Response) -> FetchFailed:
     """Say what a status other than 2xx means, and what to do about it."""
     status = response.status_code
     told = f"fetch '{fetch.name}': the store answered {status}"
+    code = "redirected" if status < 400 else http(status)
+    failed = partial(FetchFailed, code=code, field=fetch.name)
     if status >= 500 or status in _TRANSIENT:
         wait = retry_after(response.headers)
-        return FetchFailed(told, transient=True, retry_after=wait)
+        return failed(told, transient=True, retry_after=wait)
     match status:
         case 401 | 403:
             names = " or ".join(f"'{one}'" for one in fetch.secrets)
             tokens = f"look at {names} in the store's `tokens`" if names else "no token was sent"
-            return _Denied(f"{told}: {tokens} (connections.toml)", transient=False)
+            told = f"{told}: {tokens} (connections.toml)"
+            return _Denied(told, transient=False, code=code, field=fetch.name)
         case 404:
             hint = "there is nothing of that id, or not yet"
-            return FetchFailed(f"{told}: {hint}", transient=True, few=_FEW)
+            return failed(f"{told}: {hint}", transient=True, few=_FEW)
         case 400 | 410 | 422:
-            return FetchFailed(f"{told}: the id may be none of this shop's", transient=False)
+            return failed(f"{told}: the id may be none of this shop's", transient=False)
     redirected = ": redirects are not followed, so look at the address" if status < 400 else ""
-    return FetchFailed(f"{told}{redirected}", transient=False)
+    return failed(f"{told}{redirected}", transient=False)
 
 
 def _refuse(constant: str) -> NoReturn:

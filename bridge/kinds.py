@@ -14,6 +14,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from bridge.causes import Code
+
 Kind = frozenset[type]
 
 TEXT: Kind = frozenset({str})
@@ -61,6 +63,10 @@ class Refused(Exception):
 
     The message says what was found and what was wanted, and never holds the value.
     """
+
+    def __init__(self, message: str, code: Code = "wrong_form") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def name(kind: Kind) -> str:

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bridge.answer import PARK_FIRST, last_moment
-from bridge.docs import choices_table, endpoints_table, event_table, functions_table, rewrite
+from bridge.docs import (
+    causes_table,
+    choices_table,
+    endpoints_table,
+    event_table,
+    functions_table,
+    rewrite,
+)
 from bridge.load import load, strict
 from bridge.mapping.source import EVENT_TYPES, Source
 from bridge.schema import store_event_schema
@@ -92,7 +99,8 @@ def pages(root: Path) -> Iterator[tuple[Path, str]]:
         text = rewrite(text, name, made)
     yield guide, text
     operators = root / "deploy" / "README.md"
-    yield operators, rewrite(operators.read_text(), "deadlines", deadlines_table(checked.sources))
+    text = rewrite(operators.read_text(), "deadlines", deadlines_table(checked.sources))
+    yield operators, rewrite(text, "causes", causes_table())
     yield root / ".env.example", env_example(EXAMPLE_VARIABLES)
     schema = json.dumps(store_event_schema(), ensure_ascii=False, indent=2)
     yield root / "deploy" / "store-event.schema.json", f"{schema}\n"

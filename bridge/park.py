@@ -17,6 +17,7 @@ from bridge.errors import BodySealed, JournalUnavailable
 from bridge.journal.protocol import FETCH, Flight, Keep
 from bridge.plan import plan
 from bridge.record import read_resources, recall
+from bridge.types import Cause
 from bridge.verify import restore
 
 log = structlog.get_logger()
@@ -104,7 +105,8 @@ async def resume(flight: Flight, rooms: Rooms) -> None:
     try:
         stored = await rooms.journal.load(flight.entry)
     except LookupError:
-        await rooms.journal.unmappable(flight, "its body is gone: it cannot be sent any more")
+        reason = "its body is gone: it cannot be sent any more"
+        await rooms.journal.unmappable(flight, reason, (Cause("store", "body_gone"),))
         return
     except BodySealed as error:
         await _put_off(flight, str(error), rooms)

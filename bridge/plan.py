@@ -38,7 +38,7 @@ from bridge.mapping.run import (
 )
 from bridge.mapping.source import Engine, Fetch, Privacy, Source
 from bridge.mapping.template import failing
-from bridge.types import Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
+from bridge.types import Cause, Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
 from bridge.verify import Proofs
 
 #: Which of two states of one moment is the later one.
@@ -93,6 +93,7 @@ class Plan:
     problem: str | None = None
     problems: tuple[Problem, ...] = ()
     dead: bool = False
+    causes: tuple[Cause, ...] = ()  #: of a dead one
     erase: Whose | None = None  #: it is a request to erase what is kept of them
     #: What identifies the customer of a webhook that is not mapped, or not yet.
     named: tuple[str, ...] = field(repr=False, default=())
@@ -207,6 +208,7 @@ def _dead(topic: str, request: InboundRequest, error: EventError) -> Plan:
         problem=_cut(str(error)),
         problems=error.problems,
         dead=True,
+        causes=error.causes,
     )
 
 
@@ -287,7 +289,8 @@ def _delivery(
         )
     except PayloadInvalid as error:
         problems.extend(error.problems)
-        return replace(blank, state="refused", reason=remarked(remarks, str(error))), None
+        reason = remarked(remarks, str(error))
+        return replace(blank, state="refused", reason=reason, causes=error.causes), None
     if isinstance(model, Skipped):
         return replace(blank, state="ignored", reason=remarked(remarks, model.reason)), None
     filled = document(model)

@@ -25,13 +25,13 @@ from bridge.types import InboundRequest
 def deliveries_of(route: Route, planned: Plan, request: InboundRequest) -> tuple[Planned, ...]:
     """Give what a webhook begins with: the fetch, the erasure, or the deliveries themselves."""
     if planned.erase is not None:
-        return (_own(ERASE, route, planned, request),)
+        return (own_delivery(ERASE, route, planned, request),)
     if planned.fetches:
-        return (_own(FETCH, route, planned, request),)
+        return (own_delivery(FETCH, route, planned, request),)
     return planned.deliveries
 
 
-def _own(endpoint: str, route: Route, planned: Plan, request: InboundRequest) -> Planned:
+def own_delivery(endpoint: str, route: Route, planned: Plan, request: InboundRequest) -> Planned:
     """Plan a delivery to ourselves, in a lane of its own: what is fetched is always the newest."""
     identity = ":".join(planned.key or body_key(planned.topic, request.body))
     return Planned(
@@ -60,6 +60,7 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         deliveries=deliveries_of(route, planned, request),
         problem=planned.problem,
         dead=planned.dead,
+        causes=planned.causes,
         park=is_ours(route, planned),
         horizon=route.store.horizon,
     )

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from bridge.causes import Stage
+
 #: The last word on a delivery.  `refused` and `failed` are dead letters.
 Final = Literal["delivered", "ignored", "stale", "refused", "failed"]
 #: Where a delivery stands: not yet settled, or its last word.
@@ -75,10 +77,31 @@ class Problem:
     message: str
     field: str = ""
     expression: str = ""
+    code: str = ""  #: a word of `bridge.causes` where the problem makes a dead letter
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.file else ""
         return f"{place}{self.field}: {self.message}" if self.field else f"{place}{self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """
+    One reason why something is a dead letter.
+
+    Dead letters with one cause are cured by one correction, so nothing in it is of one webhook
+    alone: no value, and no place in a list.
+    """
+
+    stage: Stage
+    code: str  #: a word of `bridge.causes`, ``http_422``, or the vendor's own, as ``bonifiq_13``
+    file: str = ""
+    line: int = 0
+    field: str = ""
+
+    def __str__(self) -> str:
+        place = f" {self.file}{f':{self.line}' if self.line else ''}" if self.file else ""
+        return f"{self.stage} {self.code}{place}{f' {self.field}' if self.field else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +151,7 @@ class Verdict:
     retry_after: float | None = None  #: seconds the destination asked for
     few: int | None = None  #: attempts after which what is transient counts as refused
     well: bool = False  #: transient, and nothing is wrong with the other side
+    causes: tuple[Cause, ...] = ()  #: what a dead letter of it would be told by
 
 
 @dataclass(frozen=True, slots=True)

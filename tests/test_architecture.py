@@ -21,6 +21,10 @@ ROWS = [
         "dry",
         "entries",
         "explain",
+        "journal_cli",
+        "letters",
+        "replay",
+        "tell",
         "pages",
         "purges",
         "schema",
@@ -54,6 +58,7 @@ ROWS = [
     },
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {
+        "causes",
         "types",
         "event",
         "errors",
@@ -68,7 +73,7 @@ ROWS = [
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
     "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines", "phones",
-    "compact", "retry_after",
+    "compact", "retry_after", "causes",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Sources that are a specification which anyone may follow, and no platform.

@@ -7,51 +7,24 @@ from pathlib import Path
 import pytest
 
 from bridge.app import configure
-from bridge.entries import list_entries, replay_entry, show_entry
+from bridge.entries import show_entry
 from bridge.errors import SettingsError
 from bridge.explain import explain_entry
 from bridge.journal.protocol import Filter
 from bridge.load import Loaded
-from bridge.pipeline import process
-from bridge.settings import Settings, read_settings
-from bridge.types import InboundRequest, Verdict
-from tests.conftest import ROOT
-from tests.house import Outside, opened, rooms_of, store_route, webhook
+from bridge.settings import Settings
+from bridge.tell import entry_lines
+from bridge.types import Verdict
+from tests.house import Outside, webhook
+from tests.operators import installed, listed, posted
 
 REFUSED = Verdict("refused", "ErrorCode 9 General_BiggerThanZero")
-CONNECTIONS = """
-[stores.shop]
-source  = "shopify"
-tenant  = "casa-inventada.myshopify.com"
-secrets = ["SHOP_SECRET"]
-[stores.shop.endpoints."bonifiq.order"]
-credentials = { user = "SHOP_TOKEN", password = "SHOP_KEY" }
-"""
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a bridge with one store, and its journal."""
-    mappings = tmp_path / "mappings"
-    mappings.mkdir()
-    for name in ("sources", "destinations"):
-        (mappings / name).symlink_to(ROOT / "mappings" / name)
-    (mappings / "connections.toml").write_text(CONNECTIONS)
-    for name in ("SHOP_SECRET", "SHOP_TOKEN", "SHOP_KEY"):
-        monkeypatch.setenv(name, "x")
-    return read_settings(
-        {
-            "BRIDGE_MAPPINGS": str(mappings),
-            "BRIDGE_JOURNAL": f"sqlite:///{tmp_path}/journal.db",
-        }
-    )
-
-
-async def posted(tmp_path: Path, loaded: Loaded, outside: Outside, *all_: InboundRequest) -> None:
-    async with opened(tmp_path) as journal:
-        rooms = rooms_of(journal, outside, store_route(loaded))
-        for request in all_:
-            await process(request, rooms, started=rooms.clock())
+    return installed(tmp_path, monkeypatch)
 
 
 async def test_entries_are_listed_newest_first_with_where_they_stand(
@@ -66,15 +39,15 @@ async def test_entries_are_listed_newest_first_with_where_they_stand(
         webhook(body=b"{"),
     )
 
-    lines = await list_entries(settings, Filter())
-    dead = await list_entries(settings, Filter(state="dead"))
-    one = await list_entries(settings, Filter(resource="6100000000001", state="dead"))
+    lines = await listed(settings, Filter())
+    dead = await listed(settings, Filter(state="dead"))
+    one = await listed(settings, Filter(resource="6100000000001", state="dead"))
 
     assert [line.split()[0] for line in lines] == ["3", "2", "1"]
     assert "bonifiq.order=refused" in lines[2]
     assert [line.split()[0] for line in dead] == ["3", "1"]
     assert [line.split()[0] for line in one] == ["1"]
-    assert await list_entries(settings, Filter(store="other")) == ["no entry"]
+    assert await listed(settings, Filter(store="other")) == ["no entry"]
 
 
 async def test_an_entry_is_shown_with_its_reason_and_without_its_body(
@@ -82,7 +55,7 @@ async def test_an_entry_is_shown_with_its_reason_and_without_its_body(
 ) -> None:
     await posted(tmp_path, loaded, Outside(verdicts=[REFUSED]), webhook(), webhook())
 
-    shown = "\n".join(await show_entry(settings, 1))
+    shown = "\n".join(entry_lines(await show_entry(settings, 1)))
 
     assert "ErrorCode 9 General_BiggerThanZero" in shown
     assert "copies received  1" in shown
@@ -96,7 +69,7 @@ async def test_what_was_left_out_is_shown_with_its_line_and_without_its_value(
 ) -> None:
     await posted(tmp_path, loaded, Outside(), webhook("shopify/phone_not_understood"))
 
-    shown = "\n".join(await show_entry(settings, 1))
+    shown = "\n".join(entry_lines(await show_entry(settings, 1)))
     explained = await explain_entry(settings, 1, None)
 
     assert "bonifiq.order  delivered" in shown
@@ -105,50 +78,6 @@ async def test_what_was_left_out_is_shown_with_its_line_and_without_its_value(
     assert "555" not in shown
     at = explained.index("  Customer.Phone")
     assert explained[at + 1].endswith(": customer.phone: left out: no phone number of BR")
-
-
-async def test_a_refused_delivery_is_queued_again_and_a_delivered_one_is_not(
-    settings: Settings, tmp_path: Path, loaded: Loaded
-) -> None:
-    await posted(
-        tmp_path,
-        loaded,
-        Outside(verdicts=[REFUSED]),
-        webhook(),
-        webhook("shopify/order_cancelled"),
-    )
-
-    assert await replay_entry(settings, 1, None) == ["bonifiq.order: queued (replayed)"]
-    assert await replay_entry(settings, 2, None) == ["bonifiq.order: delivered"]
-
-
-async def test_what_still_cannot_be_mapped_is_told_and_stays_dead(
-    settings: Settings, tmp_path: Path, loaded: Loaded
-) -> None:
-    await posted(tmp_path, loaded, Outside(), webhook(body=b"{"))
-
-    told = await replay_entry(settings, 1, None)
-
-    assert told[0].startswith("entry 1 still cannot be sent: body: found no JSON")
-    assert "dead" in (await list_entries(settings, Filter()))[0]
-
-
-async def test_a_dead_letter_is_cured_by_a_corrected_mapping(
-    settings: Settings, tmp_path: Path, loaded: Loaded
-) -> None:
-    """The order has no shipping lines: the shop says that it ships nothing."""
-    await posted(tmp_path, loaded, Outside(), webhook("shopify/without_shipping_lines"))
-    sources = tmp_path / "mappings" / "sources"
-    text = (sources / "shopify.toml").read_text()
-    sources.unlink()
-    sources.mkdir()
-    line = "body.shipping_lines[*].price | sum"
-    assert line in text
-    (sources / "shopify.toml").write_text(text.replace(line, f"{line} ?? 0"))
-
-    told = await replay_entry(settings, 1, None)
-
-    assert told == ["bonifiq.order: queued"]
 
 
 async def test_an_entry_is_explained_from_what_the_journal_kept(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -32,11 +32,13 @@ from bridge.destinations.judge import (
     judge,
     read_object,
     symbol,
+    told_by,
     undocumented,
     unsure,
+    vendor_code,
 )
 from bridge.redact import redact
-from bridge.types import Reply, Verdict
+from bridge.types import Cause, Reply, Verdict
 
 BASE_URL = "https://api.bonifiq.com.br"
 
@@ -78,7 +80,8 @@ def _success(
     """
     error, severity = body.get("HasError"), integer(body.get("Severity"))
     if error is True or severity == 2:
-        return Verdict("refused", f"HTTP {reply.status} with an error: {_tell(body)}")
+        reason = f"HTTP {reply.status} with an error: {_tell(body)}"
+        return Verdict("refused", reason, causes=told_by(reply, _causes(body)))
     if error is not False and not (error is None and severity in (0, 1)):
         return unsure(
             f"HTTP {reply.status} with JSON in which neither HasError nor Severity says how it "
@@ -89,6 +92,7 @@ def _success(
         return Verdict(
             "refused",
             f"HTTP {reply.status} with Result {result}: nothing was stored; {_tell(body)}",
+            causes=tuple(_causes(body)) or (Cause("send", "nothing_stored"),),
         )
     remarks = list(undocumented(reply.body, answer))
     if body.get("HasWarning") is True or severity == 1:
@@ -98,7 +102,13 @@ def _success(
 
 def _rules(answer: type[Answer[Any]], nothing_done: tuple[bool | None, ...] = (None,)) -> Rules:
     success = partial(_success, answer=answer, nothing_done=nothing_done)
-    return Rules(success, _tell, _HINTS)
+    return Rules(success, _tell, _HINTS, causes=_causes)
+
+
+def _causes(body: Mapping[str, Any]) -> Iterator[Cause]:
+    number = integer(body.get("ErrorCode"))
+    if number is not None and (code := vendor_code("bonifiq", number)):
+        yield Cause("send", code)
 
 
 def _tell(body: Mapping[str, Any]) -> str:

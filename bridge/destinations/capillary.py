@@ -13,7 +13,7 @@ import base64
 import contextlib
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,9 +37,18 @@ from bridge.destinations.endpoint import (
     Token,
     encode,
 )
-from bridge.destinations.judge import Rules, integer, judge, read_object, undocumented, unsure
+from bridge.destinations.judge import (
+    Rules,
+    integer,
+    judge,
+    read_object,
+    told_by,
+    undocumented,
+    unsure,
+    vendor_code,
+)
 from bridge.redact import redact
-from bridge.types import Reply, Verdict
+from bridge.types import Cause, Reply, Verdict
 
 _HINTS: Mapping[int, str] = {
     401: "check till and password, or key and secret, of the account, and that Capillary has this "
@@ -117,7 +126,18 @@ def _failed(reply: Reply, errors: object) -> Verdict:
     codes = _codes(errors)
     passes = bool(codes) and all(code in TRANSIENT for code in codes)
     reason = f"HTTP {reply.status} with an error: {_messages(errors)}"
-    return Verdict("transient" if passes else "refused", reason)
+    causes = told_by(reply, _causes(codes))
+    return Verdict("transient" if passes else "refused", reason, causes=causes)
+
+
+def _causes(codes: Iterable[int | None]) -> Iterator[Cause]:
+    for code in codes:
+        if code is not None and (word := vendor_code("capillary", code)):
+            yield Cause("send", word)
+
+
+def _causes_of(body: Mapping[str, Any]) -> Iterator[Cause]:
+    return _causes(_codes(body.get("errors")))
 
 
 def _codes(messages: object) -> Sequence[int | None]:
@@ -167,7 +187,14 @@ def _traced(reply: Reply, verdict: Verdict) -> Verdict:
     return replace(verdict, reason=f"{verdict.reason}; X-Cap-Requestid {request_id}")
 
 
-_RULES = Rules(_success, _tell, _HINTS, not_acted_upon=frozenset({521}), few_attempts={503: _FEW})
+_RULES = Rules(
+    _success,
+    _tell,
+    _HINTS,
+    not_acted_upon=frozenset({521}),
+    few_attempts={503: _FEW},
+    causes=_causes_of,
+)
 
 
 def _identity(document: Mapping[str, Any]) -> str:
@@ -205,7 +232,7 @@ def _without_token(reply: Reply, body: Mapping[str, Any]) -> Verdict:
     return Verdict("transient", f"HTTP {reply.status} without data.accessToken and data.ttlSeconds")
 
 
-_LOGIN_RULES = Rules(_without_token, _tell, _LOGIN_HINTS, asks_only=True)
+_LOGIN_RULES = Rules(_without_token, _tell, _LOGIN_HINTS, asks_only=True, causes=_causes_of)
 
 CUSTOMER = Endpoint(
     name="capillary.customer",

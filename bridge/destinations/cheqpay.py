@@ -19,10 +19,18 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from bridge.destinations.endpoint import Account, Call, Endpoint, Option, encode
-from bridge.destinations.judge import Rules, judge, listed, symbol, undocumented, unsure
+from bridge.destinations.judge import (
+    Rules,
+    judge,
+    listed,
+    symbol,
+    undocumented,
+    unsure,
+    vendor_code,
+)
 from bridge.destinations.model import Body, Key, Text
 from bridge.redact import redact
-from bridge.types import Reply, Verdict
+from bridge.types import Cause, Reply, Verdict
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -33,6 +41,8 @@ _EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 _PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
 #: Source: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+_MOST_CAUSES = 20
 
 _HINTS: Mapping[int, str] = {
     401: "check api_key and merchant_id of the account, which are others in every environment, "
@@ -161,6 +171,17 @@ def _tell(body: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _causes(body: Mapping[str, Any]) -> Iterator[Cause]:
+    """Give the code, once for each field that it is about."""
+    error = body.get("error")
+    if not isinstance(error, dict) or not isinstance(code := error.get("code"), str):
+        return
+    if word := vendor_code("cheqpay", code):
+        named = [name for name in _fields(error.get("details")) if name != "…"]
+        for name in named[:_MOST_CAUSES] or [""]:
+            yield Cause("send", word, field=name)
+
+
 def _fields(details: object) -> Iterator[str]:
     for one in details if isinstance(details, list) else ():
         if isinstance(one, dict) and isinstance(name := one.get("field"), str):
@@ -192,7 +213,7 @@ CUSTOMER = Endpoint(
     identity=_external_id,
     personal=True,
     write=_write,
-    judge=partial(judge, rules=Rules(_success, _tell, _HINTS)),
+    judge=partial(judge, rules=Rules(_success, _tell, _HINTS, causes=_causes)),
     options={
         "path_prefix": Option(
             'What stands between host and /customers: "" or a path such as /pos, as the account '

@@ -17,8 +17,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bridge.causes import http
 from bridge.retry_after import retry_after
-from bridge.types import Reply, Verdict
+from bridge.types import Cause, Reply, Verdict
 
 #: Statuses that come before the request is acted upon; any other 5xx may come after it.
 #: Source: https://www.rfc-editor.org/rfc/rfc9110#section-15.5, https://www.rfc-editor.org/rfc/rfc6585#section-4
@@ -28,6 +29,7 @@ NOT_ACTED_UPON = frozenset({408, 425, 429, 461, 503})
 TOO_MANY_REST = 5.0
 
 _SYMBOL = re.compile(r"[A-Za-z_.]{1,80}[0-9]{0,3}")
+_NUMBER = re.compile("[0-9]{1,5}")
 _MOST_NAMES = 5
 
 Body = Mapping[str, Any]
@@ -45,6 +47,9 @@ class Rules:
     not_acted_upon: frozenset[int] = frozenset()  #: the vendor's own, beside `NOT_ACTED_UPON`
     #: status -> attempts after which waiting is given up and it counts as refused
     few_attempts: Mapping[int, int] = field(default_factory=dict)
+    #: The vendor's own words for what an error body says, as `vendor_code` writes them, each with
+    #: the field it is about.
+    causes: Callable[[Body], Iterable[Cause]] = lambda _: ()
     asks_only: bool = False  #: nothing is stored by the call: a lost answer leaves no doubt
 
 
@@ -68,8 +73,21 @@ def unsure(reason: str, retry_after: float | None = None) -> Verdict:
     return Verdict("unsure", f"{reason}; it may have been accepted", retry_after)
 
 
+def vendor_code(vendor: str, code: str | int) -> str:
+    """Write a vendor's own code as the journal does: ``bonifiq_13``; "" for what is none."""
+    text = str(code)
+    plain = _NUMBER.fullmatch(text) if isinstance(code, int) else symbol(text) == text
+    return f"{vendor}_{text.lower()}" if plain else ""
+
+
+def told_by(reply: Reply, causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    """Give the vendor's own words, or the HTTP status where it has none."""
+    return tuple(dict.fromkeys(causes)) or (Cause("send", http(reply.status)),)
+
+
 def _judge_status(reply: Reply, body: Body | None, rules: Rules) -> Verdict:
     status = reply.status
+    causes = told_by(reply, rules.causes(body) if body else ())
     said = ": ".join(filter(None, (f"HTTP {status}", rules.tell(body) if body else "")))
     hinted = "; ".join(filter(None, (said, rules.hints.get(status, ""))))
     if status in NOT_ACTED_UPON or status in rules.not_acted_upon:
@@ -77,13 +95,12 @@ def _judge_status(reply: Reply, body: Body | None, rules: Rules) -> Verdict:
         if wait is None and status == 429:
             wait = TOO_MANY_REST
         few = rules.few_attempts.get(status)
-        return Verdict("transient", hinted, wait, few)
+        return Verdict("transient", hinted, wait, few, causes=causes)
     if 300 <= status < 400:
-        return Verdict(
-            "refused", f"HTTP {status}: redirect not followed; check base_url of the account"
-        )
+        reason = f"HTTP {status}: redirect not followed; check base_url of the account"
+        return Verdict("refused", reason, causes=(Cause("send", "redirected"),))
     if 400 <= status < 500:
-        return Verdict("refused", hinted)
+        return Verdict("refused", hinted, causes=causes)
     # A server or gateway that fails or gives up may do so after the payload was stored.
     return _doubtful(hinted, rules, retry_after(reply.headers))
 

@@ -5,15 +5,17 @@ Give an entry deliveries that it did not have when it came: after a fetch, or by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from bridge.journal import causes, keys
 from bridge.journal.arrivals import Parent, add, hashed, insert, lanes_of, open_lane, written
 from bridge.journal.bodies import keep_resource
 from bridge.journal.deliveries import SETTLE, Delivery, attempt, deliveries, is_ours
 from bridge.journal.lanes import Claim, accept, version_of
 from bridge.journal.protocol import Flight, Planned, Receipt, Standing
-from bridge.journal.transaction import Steps, Transaction, do, each, one, readable
+from bridge.journal.transaction import Steps, Transaction, count, do, each, one, readable
+from bridge.types import Cause
 
 FACTS = "SELECT store, recorded_at, horizon, problem, dead FROM entry WHERE id = :entry"
 
@@ -25,7 +27,23 @@ UPDATE entry
  WHERE id = :entry
 """
 
-SOLVE = "UPDATE entry SET problem = NULL, dead = 0 WHERE id = :entry"
+# Its place among the keys is that of the first; no webhook ever has this key again.
+SEND_AGAIN = """
+INSERT INTO entry (key, store, topic, event_type, resource, subject, received_at, recorded_at,
+                   horizon)
+SELECT :key, store, topic, event_type, resource, subject, received_at, :now, horizon
+  FROM entry WHERE id = :entry
+RETURNING id
+"""
+
+COPY_BODY = """
+INSERT INTO body (entry, headers, body, resource, sealed)
+SELECT :again, headers, body, resource, sealed FROM body WHERE entry = :entry
+"""
+
+KEY = "SELECT key FROM entry WHERE id = :entry"
+
+SOLVE = "UPDATE entry SET problem = :problem, dead = 0 WHERE id = :entry"
 
 # From now on it is ours: no store repeats for an operator.
 REPLAY = """
@@ -49,6 +67,7 @@ class Fetched:
     subjects: Sequence[str]
     problem: str | None
     dead: bool
+    causes: Sequence[Cause]
     horizon: float
 
 
@@ -107,13 +126,22 @@ def _complete(tx: Transaction, entry: int, fetched: Fetched) -> Steps[None]:
         "dead": fetched.dead,
     }
     yield from do(COMPLETE, values)
+    if fetched.dead:
+        yield from causes.keep(entry, causes.ENTRY, fetched.causes)
 
 
 def replay(
-    tx: Transaction, entry: int, planned: Sequence[Planned], endpoint: str | None
+    tx: Transaction,
+    entry: int,
+    planned: Sequence[Planned],
+    endpoint: str | None,
+    problem: str | None = None,
 ) -> Steps[tuple[Standing, ...]]:
     """
     Queue dead and stale deliveries again, as the mapping sees them today, and add missing ones.
+
+    Args:
+        problem: Why the entry is of no interest today.
 
     Raises:
         LookupError: There is no such entry, or nothing of it for *endpoint*.
@@ -129,12 +157,45 @@ def replay(
     for old in present.values():
         if old.state in ("refused", "failed", "stale"):
             values = yield from _renewed(tx, parent, old, today.get(old.endpoint))
-            yield from do(REPLAY, values)
+            yield from _put_back(entry, values, today.get(old.endpoint))
     for name in today.keys() - present.keys():
         yield from _add_queued(tx, parent, today[name])
-    if today:
-        yield from do(SOLVE, {"entry": entry})
+    if today or problem is not None:
+        yield from do(SOLVE, {"entry": entry, "problem": written(problem)})
+        yield from causes.forget(entry, causes.ENTRY)
     return (yield from _standings(tx, entry))
+
+
+def send_again(tx: Transaction, entry: int, planned: Sequence[Planned]) -> Steps[int]:
+    """
+    Record *entry* once more, with its old versions, and queue *planned* for the new one.
+
+    They have no prints: what the destination is thought to show already is sent all the same.
+
+    Raises:
+        LookupError: There is no such entry, or its body is gone.
+    """
+    store, recorded_at, horizon, _, _ = yield from _facts(entry)
+    key = yield from one(KEY, {"entry": entry})
+    assert key is not None  # noqa: S101 - its facts have just been read
+    values = {"entry": entry, "key": keys.another(key[0]), "now": tx.now}
+    row = yield from one(SEND_AGAIN, values)
+    assert row is not None  # noqa: S101 - as above
+    again = int(row[0])
+    if not (yield from count(COPY_BODY, {"entry": entry, "again": again})):
+        raise LookupError(f"the body of entry {entry} is gone")
+    parent = Parent(again, store, recorded_at, tx.now + horizon, park=True)
+    for new in planned:
+        yield from _add_queued(tx, parent, replace(new, print=None))
+    return again
+
+
+def _put_back(entry: int, values: Mapping[str, Any], new: Planned | None) -> Steps[None]:
+    endpoint = values["endpoint"]
+    if (yield from count(REPLAY, values)):
+        yield from causes.forget(entry, endpoint)
+        if new is not None and new.state == "refused":
+            yield from causes.keep(entry, endpoint, new.causes)
 
 
 def _add_queued(tx: Transaction, parent: Parent, planned: Planned) -> Steps[None]:

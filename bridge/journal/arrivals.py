@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.journal import causes
 from bridge.journal.bodies import keep_body
 from bridge.journal.deliveries import LOOK_AGAIN, Delivery, deliveries, take
 from bridge.journal.keys import subject_of
@@ -78,6 +79,8 @@ def receive(tx: Transaction, arrival: Arrival) -> Steps[Receipt]:
         return (yield from _copy(tx, key, arrival))
     entry = int(row[0])
     yield from keep_body(tx, entry, arrival.headers, arrival.body)
+    if arrival.dead:
+        yield from causes.keep(entry, causes.ENTRY, arrival.causes)
     parent = Parent(entry, arrival.store, tx.now, tx.now + horizon, arrival.park)
     standings = yield from each(add(tx, parent, planned) for planned in arrival.deliveries)
     return Receipt(
@@ -194,6 +197,8 @@ def insert(
         "settled_at": None if is_open else tx.now,
     }
     yield from do(ADD, version | values)
+    if given.state == "refused":
+        yield from causes.keep(parent.entry, planned.endpoint, planned.causes)
 
 
 def hashed(tx: Transaction, subjects: Sequence[str]) -> bytes | None:

@@ -7,9 +7,10 @@ is one transition, run inside a transaction that the writer opens and commits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from bridge.journal import purge
+from bridge.journal import causes, purge
 from bridge.journal.lanes import (
     accept,
     claim,
@@ -20,13 +21,16 @@ from bridge.journal.lanes import (
 )
 from bridge.journal.protocol import Flight, Standing
 from bridge.journal.transaction import Steps, Transaction, count, do, one, readable, rows
-from bridge.types import Outcome, State
+from bridge.types import Cause, Outcome, State
 
 #: Milliseconds until a delivery that could not have its lane is looked at again, should
 #: nothing wake it before.
 LOOK_AGAIN = 5_000
 #: Seconds that no attempt may be put off further.
 LONGEST_DELAY = 86_400.0
+
+OUT_OF_TIME = Cause("store", "out_of_time")
+STORE_STOPPED = Cause("store", "store_stopped")
 
 FAIL = """
 UPDATE delivery SET state = 'failed', reason = :reason, settled_at = :now
@@ -128,10 +132,13 @@ def take(tx: Transaction, delivery: Delivery) -> Steps[Standing]:
         return delivery.standing(tx.now)
     values = {"entry": delivery.entry, "endpoint": delivery.endpoint, "now": tx.now}
     if delivery.until <= tx.now:
-        reason = "the store stopped repeating" if delivery.next_at is None else "out of time"
+        stopped = delivery.next_at is None
+        reason = "the store stopped repeating" if stopped else "out of time"
         if delivery.reason:
             reason = f"{reason}; last: {delivery.reason}"
-        yield from do(FAIL, values | {"reason": reason})
+        if (yield from count(FAIL, values | {"reason": reason})):
+            why = STORE_STOPPED if stopped else OUT_OF_TIME
+            yield from causes.keep(delivery.entry, delivery.endpoint, (why,))
         return Standing(Outcome(delivery.endpoint, "failed", reason))
     given = yield from claim(tx, delivery.version(), delivery.print, bool(delivery.park))
     if given.state == "queued":
@@ -164,6 +171,7 @@ def settle(
     state: Literal["delivered", "ignored", "refused"],
     reason: str,
     unname: bool,
+    why: Sequence[Cause] = (),
 ) -> Steps[bool]:
     """Write the last word of a flight; False when its lane has been given to others."""
     reason = readable(reason)
@@ -176,6 +184,7 @@ def settle(
     if unname:
         yield from purge.unname(flight.entry)
     if state == "refused":
+        yield from causes.keep(flight.entry, flight.endpoint, why)
         yield from release(tx, flight.lane, flight.token)
     else:
         sent = state == "delivered"

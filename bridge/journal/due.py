@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from bridge.journal.deliveries import LONGEST_DELAY, LOOK_AGAIN, find, take
+from bridge.journal import causes
+from bridge.journal.deliveries import LONGEST_DELAY, LOOK_AGAIN, STORE_STOPPED, find, take
 from bridge.journal.protocol import Standing
 from bridge.journal.transaction import Row, Steps, Transaction, do, one, rows
 
@@ -65,6 +66,7 @@ UPDATE delivery INDEXED BY delivery_due
        reason = 'the store stopped repeating' || CASE reason WHEN '' THEN '' ELSE '; last: ' || reason END
  WHERE state = 'queued' AND target = :target AND store = :store AND next_at IS NULL
    AND until <= :now
+RETURNING entry, endpoint
 """
 
 ALIVE = "SELECT 1 FROM worker WHERE id = :me AND gone = 0"
@@ -149,4 +151,5 @@ def tidy(tx: Transaction) -> Steps[None]:
     for target, store in (yield from pairs()):
         values = {"target": target, "store": store, "now": tx.now, "furthest": furthest}
         yield from do(PULL_IN, values)
-        yield from do(ABANDONED, values)
+        for entry, endpoint in (yield from rows(ABANDONED, values)):
+            yield from causes.keep(entry, endpoint, (STORE_STOPPED,))

@@ -25,13 +25,16 @@ from typing import IO, Generic, Literal, Protocol, TypeVar
 from bridge.errors import JournalError, JournalUnavailable
 from bridge.journal import amend, arrivals, bodies, deliveries, due, life, purge, reads, takeover
 from bridge.journal.cipher import Cipher
+from bridge.journal.keys import subject_of
 from bridge.journal.protocol import (
     Arrival,
+    Count,
     EntrySummary,
     Filter,
     Flight,
     Holding,
     Keep,
+    Letters,
     Patience,
     Planned,
     Receipt,
@@ -49,6 +52,7 @@ from bridge.journal.transaction import (
     one,
     rows,
 )
+from bridge.types import Cause, Outcome
 
 T = TypeVar("T")
 
@@ -188,12 +192,15 @@ class DurableJournal(Generic[E]):
         flight: Flight,
         state: Literal["delivered", "ignored", "refused"],
         reason: str = "",
+        causes: Sequence[Cause] = (),
         *,
         sync: bool = True,
         unname: bool = False,
     ) -> bool:
         """Write the last word of a flight and free its lane; False when it was taken over."""
-        work = partial(deliveries.settle, flight=flight, state=state, reason=reason, unname=unname)
+        work = partial(
+            deliveries.settle, flight=flight, state=state, reason=reason, unname=unname, why=causes
+        )
         return self._noted(await self._write(work, sync=sync, touches=_lane_of(flight)))
 
     async def back(
@@ -227,12 +234,13 @@ class DurableJournal(Generic[E]):
         subjects: Sequence[str] = (),
         problem: str | None = None,
         dead: bool = False,
+        causes: Sequence[Cause] = (),
         horizon: float = 259_200.0,
         sync: bool = False,
     ) -> Receipt:
         """Settle a fetch, keep what was fetched, and record and take what it leads to."""
         fetched = amend.Fetched(
-            resource, deliveries, event_type, resource_id, subjects, problem, dead, horizon
+            resource, deliveries, event_type, resource_id, subjects, problem, dead, causes, horizon
         )
         work = partial(amend.expand, flight=flight, fetched=fetched)
         touches = partial(amend.touches, flight=flight, fetched=fetched)
@@ -240,9 +248,9 @@ class DurableJournal(Generic[E]):
         self._noted(ours)
         return receipt
 
-    async def unmappable(self, flight: Flight, problem: str) -> bool:
+    async def unmappable(self, flight: Flight, problem: str, causes: Sequence[Cause] = ()) -> bool:
         """Settle as ``refused`` a flight whose body no longer maps; False when taken over."""
-        return await self.settle(flight, "refused", problem)
+        return await self.settle(flight, "refused", problem, causes)
 
     async def standings(self, entry: int) -> tuple[Standing, ...]:
         """Where the deliveries of *entry* stand."""
@@ -315,17 +323,44 @@ class DurableJournal(Generic[E]):
 
     async def entries(self, wanted: Filter) -> tuple[EntrySummary, ...]:
         """Entries, newest first, with their deliveries."""
-        return await self._engine.read(reads.entries(wanted))
+        return await self._engine.read(reads.entries(wanted, self._hashed(wanted)))
+
+    async def count(self, wanted: Filter) -> tuple[Count, ...]:
+        """How many entries are wanted, by store and state."""
+        return await self._engine.read(reads.count_entries(wanted, self._hashed(wanted)))
+
+    async def letters(self, wanted: Filter) -> tuple[Letters, ...]:
+        """The dead letters of the entries that are wanted, by cause, most first."""
+        return await self._engine.read(reads.letters(wanted, self._hashed(wanted)))
+
+    async def foresee(
+        self, entry: int, deliveries: Sequence[Planned], *, anew: bool = False
+    ) -> tuple[Outcome, ...]:
+        """Where *deliveries* of *entry* would stand if they were queued now."""
+        return await self._engine.read(
+            reads.foresee(self._engine.secret, entry, deliveries, anew=anew)
+        )
 
     async def show(self, entry: int) -> EntrySummary:
         """One entry with its deliveries; raises `LookupError` when there is none."""
         return await self._engine.read(reads.show(entry))
 
     async def replay(
-        self, entry: int, deliveries: Sequence[Planned], endpoint: str | None = None
+        self,
+        entry: int,
+        deliveries: Sequence[Planned],
+        endpoint: str | None = None,
+        problem: str | None = None,
     ) -> tuple[Standing, ...]:
         """Queue dead and stale deliveries again, and add those that are missing."""
-        work = partial(amend.replay, entry=entry, planned=deliveries, endpoint=endpoint)
+        work = partial(
+            amend.replay, entry=entry, planned=deliveries, endpoint=endpoint, problem=problem
+        )
+        return await self._write(work, sync=True)
+
+    async def send_again(self, entry: int, deliveries: Sequence[Planned]) -> int:
+        """Record *entry* once more and queue *deliveries* for the new entry."""
+        work = partial(amend.send_again, entry=entry, planned=deliveries)
         return await self._write(work, sync=True)
 
     async def holding(self, whose: Whose, after: int = 0) -> Holding:
@@ -360,6 +395,9 @@ class DurableJournal(Generic[E]):
         finally:
             if self._lock is not None:
                 self._lock.close()
+
+    def _hashed(self, wanted: Filter) -> list[bytes]:
+        return [subject_of(self._engine.secret, one) for one in wanted.subjects]
 
     def _worker(self) -> int:
         if self._me is None:

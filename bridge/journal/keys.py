@@ -15,6 +15,7 @@ import os
 from collections.abc import Sequence
 
 _LARGEST = 2**63
+_LAST = 10  #: bytes that tell apart what has one place
 
 
 def place(secret: bytes, identity: str, *, personal: bool = False) -> bytes:
@@ -58,10 +59,15 @@ def key_of(
         resource: Gives the key its place among its neighbours.
     """
     if parts is None:
-        last = os.urandom(10)
+        last = os.urandom(_LAST)
     else:
-        last = hashlib.sha256(json.dumps([store, topic, *parts]).encode()).digest()[:10]
+        last = hashlib.sha256(json.dumps([store, topic, *parts]).encode()).digest()[:_LAST]
     return number.to_bytes(2, "big") + place(secret, resource) + last
+
+
+def another(key: bytes) -> bytes:
+    """Make a key that never comes again, beside *key*."""
+    return key[:-_LAST] + os.urandom(_LAST)
 
 
 def subject_of(secret: bytes, subject: str) -> bytes:

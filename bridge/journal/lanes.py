@@ -114,7 +114,7 @@ def claim(
     """
     row = yield from one(TAKE, version | {"me": tx.me})
     if row is None:
-        return (yield from _why_not(version, park))
+        return (yield from why_not(version, park=park))
     token, done_entry, done_print, mark_entry, dirty = row
     if print_ is not None and print_ == done_print and mark_entry == done_entry and not dirty:
         yield from accept(tx, version, token, None, sent=False)
@@ -122,7 +122,8 @@ def claim(
     return Claim("flying", token)
 
 
-def _why_not(version: dict[str, Any], park: bool) -> Steps[Claim]:
+def why_not(version: dict[str, Any], *, park: bool) -> Steps[Claim]:
+    """Say why *version* does not get its lane, and what becomes of it.  Writes nothing."""
     row = yield from one(WHY_NOT, version)
     if row is None:
         # Another node has just removed it as one that nobody used.

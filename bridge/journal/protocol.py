@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from bridge.types import Outcome, State
+from bridge.types import Cause, Outcome, State
 
 #: The delivery that fetches what a webhook leaves out; it precedes the real endpoints.
 FETCH = "~"
@@ -41,6 +41,7 @@ class Planned:
     personal: bool = False  #: the identity is an e-mail or document and is only kept as a hash
     state: Literal["queued", "ignored", "refused"] = "queued"
     reason: str = ""  #: why it is born `ignored` or `refused`
+    causes: tuple[Cause, ...] = ()  #: why it is born `refused`
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Arrival:
     deliveries: tuple[Planned, ...] = ()
     problem: str | None = None  #: why there are no deliveries: ignored, or a dead letter
     dead: bool = False  #: the problem needs a person
+    causes: tuple[Cause, ...] = ()  #: of a dead one
     park: bool = True  #: unfinished deliveries are ours to finish; else the store's to repeat
     horizon: float = 259_200.0  #: seconds after which an unfinished delivery fails
 
@@ -125,6 +127,8 @@ class DeliverySummary:
     next_at: datetime | None
     until: datetime | None
     settled_at: datetime | None
+    target: str = ""
+    causes: tuple[Cause, ...] = ()  #: of a dead letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +145,56 @@ class EntrySummary:
     state: Literal["open", "dead", "done"]
     problem: str | None
     deliveries: tuple[DeliverySummary, ...] = ()
+    dead: bool = False  #: the problem needs a person
+    causes: tuple[Cause, ...] = ()  #: of the problem, where it does
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries are asked for.  Every field that is set must hold."""
+    """
+    Which entries are asked for.  Every field that is set must hold.
+
+    What is said of a delivery must hold for one and the same delivery, what is said of a cause
+    for one and the same cause.
+    """
 
     store: str | None = None
     topic: str | None = None
-    state: Literal["open", "dead", "done"] | None = None
+    state: Literal["open", "dead", "done"] | State | None = None  #: of the entry, or a delivery
     resource: str | None = None
     before: int | None = None  #: entries older than this one: the next page
     limit: int = 50
+    since: datetime | None = None  #: received then or later
+    until: datetime | None = None  #: received before
+    endpoint: str | None = None
+    target: str | None = None  #: account and endpoint, or an account
+    unsure: bool = False  #: an attempt may have been accepted
+    stage: str | None = None
+    code: str | None = None
+    file: str | None = None  #: a whole path, or its end
+    line: int | None = None
+    field: str | None = None
+    subjects: tuple[str, ...] = ()  #: what identifies a customer: any of it
+    letters: bool = False  #: with a dead letter, also while something else of it is open
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many entries of a store are in a state."""
+
+    store: str
+    state: Literal["open", "dead", "done"]
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The dead letters that one cause has made."""
+
+    cause: Cause
+    endpoint: str  #: "" where nothing was mapped
+    letters: int
+    newest: int  #: entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +285,7 @@ class Journal(Protocol):
         flight: Flight,
         state: Literal["delivered", "ignored", "refused"],
         reason: str = "",
+        causes: Sequence[Cause] = (),
         *,
         sync: bool = True,
         unname: bool = False,
@@ -253,6 +296,7 @@ class Journal(Protocol):
         ``delivered`` and ``ignored`` make older deliveries that wait in the lane ``stale``.
 
         Args:
+            causes: Why it is ``refused``.
             unname: Erase in the same transaction what the entry holds of anybody.
 
         Returns:
@@ -292,6 +336,7 @@ class Journal(Protocol):
         subjects: Sequence[str] = (),
         problem: str | None = None,
         dead: bool = False,
+        causes: Sequence[Cause] = (),
         horizon: float = 259_200.0,
         sync: bool = False,
     ) -> Receipt:
@@ -301,7 +346,7 @@ class Journal(Protocol):
         """
         ...
 
-    async def unmappable(self, flight: Flight, problem: str) -> bool:
+    async def unmappable(self, flight: Flight, problem: str, causes: Sequence[Cause] = ()) -> bool:
         """Settle as ``refused`` a flight whose stored body no longer maps; False when fenced."""
         ...
 
@@ -366,19 +411,58 @@ class Journal(Protocol):
         """Entries, newest first, with their deliveries."""
         ...
 
+    async def count(self, wanted: Filter) -> tuple[Count, ...]:
+        """How many entries are wanted, by store and state; pages do not matter."""
+        ...
+
+    async def letters(self, wanted: Filter) -> tuple[Letters, ...]:
+        """The dead letters of the entries that are wanted, by cause, most first."""
+        ...
+
+    async def foresee(
+        self, entry: int, deliveries: Sequence[Planned], *, anew: bool = False
+    ) -> tuple[Outcome, ...]:
+        """
+        Where *deliveries* of *entry* would stand if they were queued now; writes nothing.
+
+        ``stale`` behind what is newer; else ``queued``, or what they are planned as.
+
+        Args:
+            anew: They would be those of a new entry (`send_again`).
+        """
+        ...
+
     async def show(self, entry: int) -> EntrySummary:
         """One entry with its deliveries.  Raises `LookupError` when there is none."""
         ...
 
     async def replay(
-        self, entry: int, deliveries: Sequence[Planned], endpoint: str | None = None
+        self,
+        entry: int,
+        deliveries: Sequence[Planned],
+        endpoint: str | None = None,
+        problem: str | None = None,
     ) -> tuple[Standing, ...]:
         """
         Queue the dead and stale deliveries of *entry* again (only that of *endpoint*, if given).
 
+        *problem* says why the entry is of no interest today, should it be so.
         *deliveries* are what the entry maps to today: those that did not exist yet are added,
         because an entry that could not be mapped has none.  Nothing is sent here; a replay goes
         through `take` like everything else, so an old one may end as ``stale``.
+        """
+        ...
+
+    async def send_again(self, entry: int, deliveries: Sequence[Planned]) -> int:
+        """
+        Record *entry* once more and queue *deliveries* for the new entry; gives its number.
+
+        For what was delivered and is to be sent again.  It has a key of its own and the old
+        versions, so it is sent only where nothing newer was, and also when the destination is
+        thought to show that very payload.
+
+        Raises:
+            LookupError: There is no such entry, or its body is gone.
         """
         ...
 

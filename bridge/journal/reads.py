@@ -6,41 +6,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from bridge.journal.bodies import opened
+from bridge.journal.causes import ENTRY
 from bridge.journal.cipher import Cipher
 from bridge.journal.deliveries import deliveries
-from bridge.journal.protocol import DeliverySummary, EntrySummary, Filter, Standing, Stored
-from bridge.journal.transaction import Row, Steps, one, readable, rows
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from bridge.journal.lanes import why_not
+from bridge.journal.protocol import (
+    Count,
+    DeliverySummary,
+    EntrySummary,
+    Filter,
+    Letters,
+    Planned,
+    Standing,
+    Stored,
+)
+from bridge.journal.query import BY_STATE, DEAD, EPOCH, OPEN, asked, of_cause
+from bridge.journal.transaction import Row, Steps, Transaction, one, rows
+from bridge.types import Cause, Outcome
 
 LOAD = """
 SELECT e.store, e.topic, e.received_at, b.sealed, b.headers, b.body, b.resource
   FROM entry e JOIN body b ON b.entry = e.id
  WHERE e.id = :entry
-"""
-
-# Which entries are open and dead is read from the small indexes of what is not settled.
-OPEN = """
-SELECT entry FROM delivery INDEXED BY delivery_due WHERE state = 'queued'
- UNION SELECT flying FROM lane INDEXED BY lane_held WHERE holder IS NOT NULL
-"""
-
-DEAD = """
-SELECT entry FROM delivery INDEXED BY delivery_dead WHERE state IN ('refused', 'failed')
- UNION SELECT id FROM entry INDEXED BY entry_dead WHERE dead = 1
-"""
-
-IS_OPEN = """
-EXISTS (SELECT 1 FROM delivery d WHERE d.entry = e.id AND d.state IN ('queued', 'flying'))
-"""
-
-IS_DEAD = """
-(e.dead = 1
- OR EXISTS (SELECT 1 FROM delivery d WHERE d.entry = e.id AND d.state IN ('refused', 'failed')))
 """
 
 ENTRIES = """
@@ -49,15 +41,25 @@ SELECT e.id, e.store, e.topic, e.event_type, e.resource, e.received_at, e.copies
 """
 
 SUMMARIES = """
-SELECT entry, endpoint, state, attempts, reason, unsure, next_at, until, settled_at
+SELECT entry, endpoint, target, state, attempts, reason, unsure, next_at, until, settled_at
   FROM delivery
 """
 
-_CONDITIONS = {
-    "open": f"e.id IN ({OPEN})",
-    "dead": f"e.id IN ({DEAD}) AND NOT {IS_OPEN}",
-    "done": f"NOT {IS_OPEN} AND NOT {IS_DEAD}",
-}
+CAUSES = """
+SELECT entry, endpoint, stage, code, file, line, field FROM cause
+"""
+
+LETTERS = """
+SELECT c.stage, c.code, c.file, c.line, c.field, c.endpoint, count(*), max(c.entry)
+  FROM cause c JOIN entry e ON e.id = c.entry
+"""
+
+NAMES = "SELECT kind, name, number FROM name"
+
+RECORDED_AT = "SELECT recorded_at FROM entry WHERE id = :entry"
+
+#: Newer than every entry: what a replay of something delivered will be.
+_NEXT = 2**62
 
 
 def standings(entry: int, now: int) -> Steps[tuple[Standing, ...]]:
@@ -82,7 +84,7 @@ def load(entry: int, cipher: Cipher | None) -> Steps[Stored]:
         return opened(cipher, sealed, entry, kept)
 
     fetched = None if resource is None else plain(resource)
-    arrived = _EPOCH + timedelta(microseconds=received_at)
+    arrived = EPOCH + timedelta(microseconds=received_at)
     return Stored(entry, store, topic, plain(headers), plain(body), fetched, arrived)
 
 
@@ -94,45 +96,88 @@ def show(entry: int) -> Steps[EntrySummary]:
     return (yield from _summaries([row]))[0]
 
 
-def entries(wanted: Filter) -> Steps[tuple[EntrySummary, ...]]:
-    """Give the entries that are wanted, newest first."""
-    asked = {
-        "e.store = :store": wanted.store,
-        "e.topic = :topic": wanted.topic,
-        # SQLite uses the index of what is not empty only when it is told so.
-        "e.resource = :resource AND e.resource <> ''": wanted.resource,
-        "e.id < :before": wanted.before,
-    }
-    conditions = [condition for condition, value in asked.items() if value is not None]
-    if wanted.state is not None:
-        conditions.append(_CONDITIONS[wanted.state])
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+def entries(wanted: Filter, subjects: Sequence[bytes] = ()) -> Steps[tuple[EntrySummary, ...]]:
+    """Give the entries that are wanted, newest first; *subjects* are hashes of a customer."""
+    where, values = asked(wanted, subjects)
     found = yield from rows(
-        f"{ENTRIES} {where} ORDER BY e.id DESC LIMIT :limit",
-        {
-            "store": wanted.store,
-            "topic": wanted.topic,
-            "resource": wanted.resource and readable(wanted.resource),
-            "before": wanted.before,
-            "limit": wanted.limit,
-        },
+        f"{ENTRIES} WHERE {where} ORDER BY e.id DESC LIMIT :limit",
+        values | {"limit": wanted.limit},
     )
     return (yield from _summaries(found))
+
+
+def count_entries(wanted: Filter, subjects: Sequence[bytes] = ()) -> Steps[tuple[Count, ...]]:
+    """Count the entries that are wanted, by store and state."""
+    where, values = asked(wanted, subjects)
+    found = yield from rows(
+        f"WITH is_open AS ({OPEN}), is_dead AS ({DEAD}) {BY_STATE} WHERE {where} GROUP BY 1, 2 ORDER BY 1, 2",
+        values,
+    )
+    return tuple(Count(*row) for row in found)
+
+
+def letters(wanted: Filter, subjects: Sequence[bytes] = ()) -> Steps[tuple[Letters, ...]]:
+    """Group the dead letters of the entries that are wanted by their causes."""
+    where, values = asked(wanted, subjects)
+    own = " AND ".join([where, *of_cause(wanted, values)])
+    if wanted.endpoint is not None:
+        own += " AND c.endpoint = :endpoint"
+    found = yield from rows(
+        f"{LETTERS} WHERE {own} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 7 DESC, 8 DESC", values
+    )
+    return tuple(Letters(Cause(*row[:5]), *row[5:]) for row in found)
+
+
+def foresee(
+    secret: bytes, entry: int, planned: Sequence[Planned], *, anew: bool
+) -> Steps[tuple[Outcome, ...]]:
+    """
+    Say where deliveries would stand if they were queued now; the fields are those of the protocol.
+    """
+    numbers = {(kind, name): number for kind, name, number in (yield from rows(NAMES, {}))}
+    row = yield from one(RECORDED_AT, {"entry": entry})
+    if row is None:
+        raise LookupError(f"the journal has no entry {entry}")
+    tx = Transaction(secret, numbers=numbers)
+    outcomes: list[Outcome] = []
+    for each in planned:
+        known = ("store", each.account) in numbers and ("endpoint", each.endpoint) in numbers
+        if each.state != "queued" or not known:
+            outcomes.append(Outcome(each.endpoint, each.state, each.reason))
+            continue
+        version = {
+            "lane": (yield from tx.lane(each, entry)),
+            "stamp": each.stamp or row[0] * 1000,
+            "tie": each.tie,
+            "entry": _NEXT if anew else entry,
+        }
+        claim = yield from why_not(version, park=True)
+        outcomes.append(Outcome(each.endpoint, claim.state, claim.reason))
+    return tuple(outcomes)
 
 
 def _summaries(given: Sequence[Row]) -> Steps[tuple[EntrySummary, ...]]:
     if not given:
         return ()
     ids = {f"id_{at}": row[0] for at, row in enumerate(given)}
-    marks = ", ".join(f":{name}" for name in ids)
+    among = f"WHERE entry IN ({', '.join(f':{name}' for name in ids)})"
+    why: defaultdict[tuple[int, str], list[Cause]] = defaultdict(list)
+    for entry, endpoint, *cause in (
+        yield from rows(f"{CAUSES} {among} ORDER BY entry, endpoint, place", ids)
+    ):
+        why[entry, endpoint].append(Cause(*cause))
     found: defaultdict[int, list[DeliverySummary]] = defaultdict(list)
-    for entry, *values in (yield from rows(f"{SUMMARIES} WHERE entry IN ({marks})", ids)):
-        found[entry].append(_delivery(*values))
-    return tuple(_entry(row, found[row[0]]) for row in given)
+    for entry, *values in (yield from rows(f"{SUMMARIES} {among} ORDER BY entry, endpoint", ids)):
+        summary = _delivery(*values)
+        found[entry].append(replace(summary, causes=tuple(why[entry, summary.endpoint])))
+    return tuple(
+        replace(_entry(row, found[row[0]]), causes=tuple(why[row[0], ENTRY])) for row in given
+    )
 
 
 def _delivery(
     endpoint: str,
+    target: str,
     state: Any,
     attempts: int,
     reason: str,
@@ -151,6 +196,7 @@ def _delivery(
         next_at=_moment(next_at) if waits else None,
         until=_moment(until) if settled_at is None else None,
         settled_at=_moment(settled_at),
+        target=target,
     )
 
 
@@ -168,13 +214,14 @@ def _entry(row: Any, deliveries: Sequence[DeliverySummary]) -> EntrySummary:
         topic,
         event_type,
         resource,
-        _EPOCH + timedelta(microseconds=received_at),
+        EPOCH + timedelta(microseconds=received_at),
         copies,
         state,
         problem,
         tuple(deliveries),
+        bool(dead),
     )
 
 
 def _moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+    return None if milliseconds is None else EPOCH + timedelta(milliseconds=milliseconds)

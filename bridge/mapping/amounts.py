@@ -43,7 +43,7 @@ def sum_(values: list[Any]) -> Decimal:
     total: Decimal | None = None
     for place, one in enumerate(values, 1):
         if type(one) not in _ADDABLE or blank(one):
-            raise Refused(f"found {name_of(one)} as element {place}, wanted a number")
+            raise Refused(f"found {name_of(one)} as element {place}, wanted a number", "wrong_kind")
         number = exact(one)
         total = number if total is None else _EXACT.add(total, number)
     return _ZERO if total is None else total
@@ -106,18 +106,18 @@ def exact(value: str | int | Decimal) -> Decimal:
         if not _PLAIN.fullmatch(text):
             raise Refused(f"found {name_of(value)} that is no plain decimal number, wanted 1234.56")
         if len(text) > LONGEST and sum(one.isdigit() for one in text) > LONGEST:
-            raise Refused(f"found a number of more than {LONGEST} digits")
+            raise Refused(f"found a number of more than {LONGEST} digits", "too_long")
         number = Decimal(text)
         return number or _EXACT.plus(number)
     if isinstance(value, int):
         if abs(value) >= 10**LONGEST:
-            raise Refused(f"found a number of more than {LONGEST} digits")
+            raise Refused(f"found a number of more than {LONGEST} digits", "too_long")
         return Decimal(value)
     _, figures, power = value.as_tuple()
     if not isinstance(power, int) or power > 0:
         raise Refused("found a number with an exponent, wanted a plain one such as 1234.56")
     if max(len(figures), -power) > LONGEST:
-        raise Refused(f"found a number of more than {LONGEST} digits")
+        raise Refused(f"found a number of more than {LONGEST} digits", "too_long")
     return _EXACT.plus(value)
 
 

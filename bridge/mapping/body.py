@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bridge import compact
+from bridge.causes import Code
 from bridge.errors import BodyUnreadable
 from bridge.kinds import Refused
 from bridge.mapping.expression import Every, Indexed, Named, Path
@@ -29,6 +30,7 @@ def read_body(request: InboundRequest, *, token: bool = False) -> Any:
         BodyUnreadable: It is neither; with the place where reading stopped.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    code: Code
     try:
         text = request.body.decode("utf-8-sig")  # RFC 8259 lets a reader ignore the mark
         if token:
@@ -39,20 +41,23 @@ def read_body(request: InboundRequest, *, token: bool = False) -> Any:
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         problem = f"found a body that is no UTF-8 from byte {error.start}, wanted JSON"
+        code = "not_unicode"
     except json.JSONDecodeError as error:
         problem = f"found no JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        code = "not_json"
     except RecursionError:
-        problem = "found JSON nested too deeply to read"
+        problem, code = "found JSON nested too deeply to read", "too_deep"
     except Refused as refused:
-        problem = str(refused)
+        problem, code = str(refused), refused.code
     except (ValueError, ArithmeticError):  # what they say can hold a part of the body
-        form = "found a form with a field that has no '='"
-        problem = form if kind == _FORM else "found a number that is too long to read"
-    raise BodyUnreadable([Problem("", 0, 0, problem, "body")])
+        problem, code = "found a number that is too long to read", "too_long"
+        if kind == _FORM:
+            problem, code = "found a form with a field that has no '='", "not_form"
+    raise BodyUnreadable([Problem("", 0, 0, problem, "body", code=code)])
 
 
 def _refuse_constant(name: str) -> Any:
-    raise Refused(f"found {name}, which is no JSON number")
+    raise Refused(f"found {name}, which is no JSON number", "not_json")
 
 
 def parsed(source: Source, body: Any) -> Any:
@@ -75,7 +80,7 @@ def _replace(value: Any, path: Path, at: int) -> Any:
             return json.loads(value, parse_float=Decimal, parse_constant=_refuse_constant)
         except (ValueError, ArithmeticError, RecursionError, Refused):
             problem = "found text that is no JSON, where `parse` wants some"
-            raise BodyUnreadable([Problem("", 0, 0, problem, "body")]) from None
+            raise BodyUnreadable([Problem("", 0, 0, problem, "body", code="not_json")]) from None
     step = path.steps[at]
     if isinstance(step, Named) and isinstance(value, dict) and step.name in value:
         return {**value, step.name: _replace(value[step.name], path, at + 1)}

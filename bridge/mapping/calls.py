@@ -27,7 +27,7 @@ def apply(function: Function, inner: Run, arguments: tuple[tuple[Run, Parameter]
         try:
             result = call(value)
         except Refused as refused:
-            raise Refused(f"{name}: {refused}") from None
+            raise Refused(f"{name}: {refused}", refused.code) from None
         except Exception as error:
             raise _failed(name, error) from error
         if result.__class__ is str and (not result or result.isspace()):
@@ -60,7 +60,7 @@ def _with_arguments(
         try:
             result = call(value, *given)
         except Refused as refused:
-            raise Refused(f"{name}: {refused}") from None
+            raise Refused(f"{name}: {refused}", refused.code) from None
         except Exception as error:
             raise _failed(name, error) from error
         if result.__class__ is str and (not result or result.isspace()):
@@ -81,7 +81,7 @@ def _predicate(function: Function, inner: Run, arguments: tuple[Run, ...]) -> Ru
         try:
             return call(value, *given)
         except Refused as refused:
-            raise Refused(f"{name}: {refused}") from None
+            raise Refused(f"{name}: {refused}", refused.code) from None
         except Exception as error:
             raise _failed(name, error) from error
 
@@ -90,8 +90,10 @@ def _predicate(function: Function, inner: Run, arguments: tuple[Run, ...]) -> Ru
 
 def _failed(name: str, error: Exception) -> Refused:
     """Tell that a function has failed, as an operator's may in any way."""
-    return Refused(f"{name}: failed with {type(error).__name__}: a mistake in the function")
+    told = f"{name}: failed with {type(error).__name__}: a mistake in the function"
+    return Refused(told, "function_failed")
 
 
 def _unfit(name: str, wanted: Kind, value: Any) -> Refused:
-    return Refused(f"{name}: found {kinds.name_of(value)}, wanted {kinds.name(wanted)}")
+    told = f"{name}: found {kinds.name_of(value)}, wanted {kinds.name(wanted)}"
+    return Refused(told, "wrong_kind")

@@ -89,7 +89,9 @@ def html(value: str) -> str:
     try:
         return unescape(value)
     except ValueError:  # Python refuses to read a number of thousands of digits
-        raise Refused("found an HTML entity with an endless number, wanted a character") from None
+        raise Refused(
+            "found an HTML entity with an endless number, wanted a character", "out_of_range"
+        ) from None
 
 
 @function(
@@ -114,7 +116,9 @@ def base64(value: bytes | str) -> str:
     try:
         return b64encode(value.encode() if isinstance(value, str) else value).decode("ascii")
     except UnicodeEncodeError:
-        raise Refused("found text with half a surrogate pair, wanted Unicode") from None
+        raise Refused(
+            "found text with half a surrogate pair, wanted Unicode", "not_unicode"
+        ) from None
 
 
 @function(
@@ -128,11 +132,13 @@ def base64(value: bytes | str) -> str:
 def hmac_sha256(value: str, key: str) -> str:
     """Make the HMAC-SHA256 of text in small hexadecimal, which proves that one has the key."""
     if not key:
-        raise Refused("found an empty key, wanted a key")
+        raise Refused("found an empty key, wanted a key", "missing")
     try:
         return keyed_hash(key.encode("utf-8", "surrogateescape"), value.encode(), "sha256").hex()
     except UnicodeEncodeError:
-        raise Refused("found text with half a surrogate pair, wanted Unicode") from None
+        raise Refused(
+            "found text with half a surrogate pair, wanted Unicode", "not_unicode"
+        ) from None
 
 
 @function(
@@ -229,13 +235,13 @@ def _text(value: Any) -> str:
     if type(value) is int and abs(value) < 10**amounts.LONGEST:
         return str(value)
     if type(value) is not str:
-        raise Refused(f"found {name_of(value)}, wanted text or a whole number")
+        raise Refused(f"found {name_of(value)}, wanted text or a whole number", "wrong_kind")
     return value
 
 
 def _mark(mark: str) -> str:
     if not mark:
-        raise Refused("found a mark without a character, wanted one such as ','")
+        raise Refused("found a mark without a character, wanted one such as ','", "missing")
     return mark
 
 

@@ -48,7 +48,10 @@ def timestamp(value: str, zone: str | None = None) -> datetime | None:
     moment = moment_of(value)
     if moment is not None and moment.tzinfo is None:
         if zone is None:
-            raise Refused("found a time without an offset, wanted one, or a zone: timestamp('UTC')")
+            raise Refused(
+                "found a time without an offset, wanted one, or a zone: timestamp('UTC')",
+                "ambiguous",
+            )
         moment = moment.replace(tzinfo=_zone(zone))
     return None if moment is None else _utc(moment)
 
@@ -74,7 +77,7 @@ def rfc2822(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
-        raise Refused("found a date and time that does not exist") from None
+        raise Refused("found a date and time that does not exist", "out_of_range") from None
     # -0000 says UTC at an unknown place, and comes without a zone.
     return _utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
@@ -94,7 +97,8 @@ def unix(value: int | Decimal) -> datetime:
     except OverflowError:
         raise Refused(
             "found a number of seconds outside the years 1 to 9999, wanted seconds since 1970, "
-            "not milliseconds"
+            "not milliseconds",
+            "out_of_range",
         ) from None
 
 
@@ -109,11 +113,16 @@ def unix_ms(value: int | Decimal) -> datetime:
     """Read milliseconds since the beginning of 1970."""
     number = exact(value)
     if number and abs(number) < _SURELY_SECONDS:
-        raise Refused("found a moment in January 1970, wanted milliseconds since then, not seconds")
+        raise Refused(
+            "found a moment in January 1970, wanted milliseconds since then, not seconds",
+            "out_of_range",
+        )
     try:
         return _since_1970(number, 1_000)
     except OverflowError:
-        raise Refused("found a number of milliseconds outside the years 1 to 9999") from None
+        raise Refused(
+            "found a number of milliseconds outside the years 1 to 9999", "out_of_range"
+        ) from None
 
 
 @function(
@@ -139,7 +148,9 @@ def date_(value: str, pattern: str) -> date | None:
     try:
         return date(year, month, day)
     except ValueError:
-        raise Refused("found a date that does not exist; are day and month in order?") from None
+        raise Refused(
+            "found a date that does not exist; are day and month in order?", "out_of_range"
+        ) from None
 
 
 @function(
@@ -177,7 +188,9 @@ def _zone(name: str) -> ZoneInfo:
             return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         pass
-    raise Refused("found no time zone of that name, wanted one such as America/Sao_Paulo")
+    raise Refused(
+        "found no time zone of that name, wanted one such as America/Sao_Paulo", "not_allowed"
+    )
 
 
 def _since_1970(number: Decimal, microseconds: int) -> datetime:
@@ -189,7 +202,7 @@ def _utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise Refused("found a time outside the years 1 to 9999") from None
+        raise Refused("found a time outside the years 1 to 9999", "out_of_range") from None
 
 
 @lru_cache(maxsize=64)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bridge.causes import of_model
 from bridge.errors import PayloadInvalid
 from bridge.event import Event
 from bridge.mapping.accounts import Connection
@@ -96,12 +98,12 @@ def _violations(
             if one["type"] == "missing"
             else f"{destination.endpoint} refuses it: {one['msg'].removeprefix('Value error, ')}"
         )
+        code = of_model(one["type"])
         closest = _closest(by_field, names)
         if closest is None:
-            out.append(rule.place.problem(message, field=spelt))
+            out.append(replace(rule.place.problem(message, field=spelt), code=code))
         else:
-            at = closest.origin
-            out.append(Problem(at.file, at.line, at.column, message, spelt, at.expression))
+            out.append(replace(closest.problem(message, code), field=spelt))
     return out
 
 

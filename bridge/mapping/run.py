@@ -22,7 +22,7 @@ from bridge.kinds import Refused, name_of
 from bridge.mapping.compile import Compiled, Scope
 from bridge.mapping.settings import filled
 from bridge.mapping.source import Privacy, Source
-from bridge.mapping.template import Branch, evaluate, failing, leaves
+from bridge.mapping.template import Branch, evaluate, failing, leaves, problem_at
 from bridge.phones import e164
 from bridge.types import Ignored, InboundRequest, Problem, VerifiedRequest
 
@@ -75,11 +75,8 @@ def read_head(source: Source, scope: Scope, topic: str | None = None) -> Head:
     problems: list[Problem] = []
     topic = topic or _text(evaluate(source.topic, scope, "topic", problems))
     if topic is None:
-        place = source.topic.place
-        problem = Problem(
-            place.file, place.line, place.column, "nothing was found, wanted the topic", "topic",
-            source.topic.text,
-        )  # fmt: skip
+        message = "nothing was found, wanted the topic"
+        problem = problem_at(source.topic, "topic", message, "missing")
         raise EventUnmappable(problems or [problem])
     return Head(topic, _key(source, scope), source.topics.get(topic))
 
@@ -250,7 +247,7 @@ def _read_phone(
     except Refused as refused:
         del customer["phone"]
         return tuple(
-            leaf.problem(f"left out: {refused}")
+            leaf.problem(f"left out: {refused}", refused.code)
             for leaf in leaves(person)
             if leaf.field == "customer.phone"
         )
@@ -265,20 +262,17 @@ def _occurred_at(source: Source, scope: Scope, problems: list[Problem]) -> datet
         return None
     try:
         if not isinstance(value, str | datetime):
-            raise Refused(f"found {name_of(value)}, wanted a moment")
+            raise Refused(f"found {name_of(value)}, wanted a moment", "wrong_kind")
         return read_moment(value)
     except Refused as refused:
-        problems.append(_at(source.occurred_at, "event.occurred_at", str(refused)))
+        problems.append(
+            problem_at(source.occurred_at, "event.occurred_at", str(refused), refused.code)
+        )
         return None
 
 
 def _derived_problem(source: Source, error: NotDerivable) -> Problem:
     for leaf in leaves(source.order) if source.order else ():
         if leaf.field == error.field:
-            return leaf.problem(str(error))
-    return Problem(source.file, 1, 1, str(error), error.field)
-
-
-def _at(compiled: Compiled, field: str, message: str) -> Problem:
-    place = compiled.place
-    return Problem(place.file, place.line, place.column, message, field, compiled.text)
+            return leaf.problem(str(error), error.code)
+    return Problem(source.file, 1, 1, str(error), error.field, code=error.code)

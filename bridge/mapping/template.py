@@ -13,6 +13,7 @@ from decimal import Context
 from typing import Any
 
 from bridge import kinds
+from bridge.causes import Code
 from bridge.kinds import Refused
 from bridge.mapping.compile import Compiled, Run, Scope
 from bridge.mapping.slots import Slot
@@ -38,10 +39,10 @@ class Leaf:
         text = " + ".join(part.text for part in self.parts)
         return Origin(first.place.file, first.place.line, first.place.column, self.field, text)
 
-    def problem(self, message: str) -> Problem:
+    def problem(self, message: str, code: Code) -> Problem:
         """Say what is wrong on this line."""
         at = self.origin
-        return Problem(at.file, at.line, at.column, message, self.field, at.expression)
+        return Problem(at.file, at.line, at.column, message, self.field, at.expression, code)
 
 
 def leaf(field: str, slot: Slot, parts: tuple[Compiled, ...]) -> Leaf:
@@ -66,11 +67,11 @@ def _reading(slot: Slot, value: Run) -> Run:
         found = value(scope)
         if found is not None:
             if found.__class__ not in takes:
-                raise Refused(f"found {kinds.name_of(found)}, wanted {slot.wants}")
+                raise Refused(f"found {kinds.name_of(found)}, wanted {slot.wants}", "wrong_kind")
             if read is not None:
                 found = read(found)
         if found is None and needed:
-            raise Refused(f"nothing was found, wanted {slot.wants}")
+            raise Refused(f"nothing was found, wanted {slot.wants}", "missing")
         return found
 
     return run
@@ -115,7 +116,7 @@ class Branch:
                 try:
                     value = run(scope)
                 except Refused as refused:
-                    problems.append(part.problem(str(refused)))
+                    problems.append(part.problem(str(refused), refused.code))
                     continue
             if value is not None:
                 out[name] = value
@@ -137,8 +138,8 @@ class Each:
         if elements is None:
             return None
         if not isinstance(elements, list):
-            found = kinds.name_of(elements)
-            problems.append(_problem(self.each, self.field, f"found {found}, wanted a list"))
+            message = f"found {kinds.name_of(elements)}, wanted a list"
+            problems.append(problem_at(self.each, self.field, message, "wrong_kind"))
             return None
         out, inner = [], {**scope}
         for at, element in enumerate(elements):
@@ -182,7 +183,7 @@ def evaluate(compiled: Compiled, scope: Scope, field: str, problems: Problems) -
     try:
         return compiled.run(scope)
     except Refused as refused:
-        problems.append(_problem(compiled, field, str(refused)))
+        problems.append(problem_at(compiled, field, str(refused), refused.code))
         return None
 
 
@@ -227,6 +228,7 @@ def expressions(part: Part) -> Iterator[Compiled]:
                 yield from expressions(branch)
 
 
-def _problem(compiled: Compiled, field: str, message: str) -> Problem:
+def problem_at(compiled: Compiled, field: str, message: str, code: Code) -> Problem:
+    """Say what is wrong with one expression."""
     place = compiled.place
-    return Problem(place.file, place.line, place.column, message, field, compiled.text)
+    return Problem(place.file, place.line, place.column, message, field, compiled.text, code)

@@ -173,4 +173,4 @@ def _spell(value: Any) -> str:
         return value
     if isinstance(value, int | Decimal):
         return str(value)
-    raise Refused(f"found {name_of(value)} in a text, wanted text or a number")
+    raise Refused(f"found {name_of(value)} in a text, wanted text or a number", "wrong_kind")

@@ -145,7 +145,7 @@ def _field(value: Any, name: str) -> Any:
         return None
     if isinstance(value, Mapping):
         return value.get(name)
-    raise Refused(f"found {name_of(value)} where an object with '{name}' was wanted")
+    raise Refused(f"found {name_of(value)} where an object with '{name}' was wanted", "wrong_kind")
 
 
 def _element(value: Any, index: int) -> Any:
@@ -153,7 +153,7 @@ def _element(value: Any, index: int) -> Any:
         return value[index] if index < len(value) else None
     if value is None or isinstance(value, Mapping):
         return None
-    raise Refused(f"found {name_of(value)} where a list was wanted")
+    raise Refused(f"found {name_of(value)} where a list was wanted", "wrong_kind")
 
 
 def _list_of(value: Any) -> list[Any]:
@@ -161,7 +161,7 @@ def _list_of(value: Any) -> list[Any]:
         return value
     if isinstance(value, Mapping) and not value:  # some languages write [] and {} alike
         return []
-    raise Refused(f"found {name_of(value)} where a list was wanted")
+    raise Refused(f"found {name_of(value)} where a list was wanted", "wrong_kind")
 
 
 def _opening(step: Step, values: Mapping[Value, Run]) -> list[Many]:

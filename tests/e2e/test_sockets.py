@@ -152,8 +152,8 @@ def test_a_dead_letter_is_replayed_when_its_cause_is_gone(world: World) -> None:
         assert (status, json.loads(text)["status"]) == (200, "parked")
         assert "refused" in states(world)
 
-        told = world.run("journal", "replay", "1")
-        assert "queued" in told.stdout, told.stderr
+        told = world.run("journal", "replay", "1", "--yes")
+        assert "replayed 1 entry" in told.stderr, told.stdout
         eventually(lambda: "delivered" in states(world))
 
     assert [one["answered"] for one in world.received()] == [400, 200]

@@ -16,6 +16,7 @@ from tests.journal.asking import Asking, Replaying
 from tests.journal.finishing import Finishing
 from tests.journal.forgetting import Forgetting, Purging, Sealing
 from tests.journal.given import Backend, World
+from tests.journal.lettering import Choosing, Foreseeing, Lettering, SendingAgain
 from tests.journal.living import Dying, Fencing, Onlooking
 from tests.journal.receiving import Receiving, Refusing
 from tests.journal.settling import Expanding, Settling
@@ -39,6 +40,10 @@ class JournalConformance(
     Forgetting,
     Purging,
     Sealing,
+    Lettering,
+    Choosing,
+    Foreseeing,
+    SendingAgain,
 ):
     """Every promise of `bridge.journal.protocol.Journal`, executed."""
 
