@@ -63,9 +63,7 @@ def fits(one: DeliverySummary, wanted: Filter) -> bool:
 def entry_is_meant(found: EntrySummary, request: Request) -> bool:
     """Whether an entry of which nothing could be mapped is to be replayed."""
     wanted = request.wanted
-    if not found.dead or request.again or wanted.unsure or wanted.target is not None:
-        return False
-    if not request.entries and (wanted.endpoint or wanted.state in (*_DEAD, "stale")):
+    if not found.dead or request.again:
         return False
     return not _asks_causes(wanted) or any(_is_cause(cause, wanted) for cause in found.causes)
 

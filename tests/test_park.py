@@ -116,6 +116,21 @@ async def test_a_condition_that_was_added_meanwhile_holds(journal: Journal, load
     assert len(outside.sent) == 1
 
 
+async def test_what_todays_files_are_not_interested_in_ends_as_ignored(
+    journal: Journal, loaded: Loaded
+) -> None:
+    entry, outside = await parked(journal, loaded)
+    route = store_route(loaded)
+    deaf = replace(route, source=replace(route.source, topics={"orders/paid": ()}))
+    rooms = rooms_of(journal, outside, deaf)
+
+    assert await finish_due(rooms) == 1
+    await rooms.flights.drain(5.0)
+
+    assert await state(journal, entry) == ("ignored", "topic 'orders/paid' is known and not wanted")
+    assert len(outside.sent) == 1
+
+
 async def test_another_process_finishes_what_a_dead_one_left(
     tmp_path: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

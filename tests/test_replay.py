@@ -156,9 +156,24 @@ async def test_what_was_given_up_is_replayed_when_it_is_named(
         db.commit()
 
     assert told(await looked(settings, ALL, today)) == [(1, ORDER, "again", False)]
+    assert (await looked(settings, Request(wanted=Filter(state="dead")), today))[0].made is False
     failed = await looked(settings, Request(wanted=Filter(state="failed")), today)
     assert told(failed) == [(1, ORDER, "again", True)]
     assert await looked(settings, Request(wanted=Filter(state="refused")), today) == ()
+
+
+async def test_what_the_destination_s_file_made_wrong_is_cured_by_it(
+    settings: Settings, tmp_path: Path, loaded: Loaded, today: Mapping[str, Route]
+) -> None:
+    """The file that was wrong is the one of yesterday; today's is right."""
+    await posted(tmp_path, loaded, Outside(verdicts=[REFUSED, REFUSED]), edited(id=1), edited(id=2))
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+        db.execute("UPDATE cause SET stage = 'validate', code = 'missing' WHERE entry = 2")
+        db.commit()
+
+    moves = await looked(settings, ALL, today)
+
+    assert told(moves) == [(2, ORDER, "cured", True), (1, ORDER, "again", False)]
 
 
 async def test_one_correction_replays_nothing_of_another_cause(

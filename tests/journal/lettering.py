@@ -311,7 +311,7 @@ class Foreseeing:
                 planned("9", at=10),
                 planned("1", at=30),
                 planned("1", endpoint="never.seen"),
-                replace(planned("1", endpoint="vendor.mail"), state="ignored", reason="no e-mail"),
+                replace(planned("1", at=10), state="ignored", reason="no e-mail"),
             ],
         )
 
