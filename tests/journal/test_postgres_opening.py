@@ -100,12 +100,18 @@ class TestOpening:
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' "
             "AND clock_timestamp() - query_start > interval '100 ms'"
         )
-        async with postgres.connection(database) as first, first.transaction():
+        async with (
+            postgres.connection(database) as looks,
+            postgres.connection(database) as first,
+            first.transaction(),
+            asyncio.timeout(20),
+        ):
             await first.execute(schema._TURN)
             second = asyncio.create_task(open_journal(Opening(postgres.url(database))))
-            async with asyncio.timeout(20):
-                while not second.done() and not await first.fetchval(waiting):
-                    await asyncio.sleep(0.01)
+            seen = 0
+            while not (seen or second.done()):
+                await asyncio.sleep(0.01)
+                seen = await looks.fetchval(waiting)
 
         await (await second).close()
 
