@@ -148,8 +148,9 @@ def accept(
 ) -> Steps[None]:
     """Free the lane behind a delivery that is done, and settle what is older as stale."""
     yield from do(ACCEPT, version | {"token": token, "print": print_, "sent": sent})
-    yield from supersede(tx, version)
-    yield from wake(tx, version["lane"])
+    if (yield from one(ANY_WAITS, version)):
+        yield from supersede(tx, version)
+        yield from wake(tx, version["lane"])
 
 
 def release(tx: Transaction, lane: bytes, token: int) -> Steps[bool]:
@@ -162,8 +163,7 @@ def release(tx: Transaction, lane: bytes, token: int) -> Steps[bool]:
 
 def wake(tx: Transaction, lane: bytes) -> Steps[None]:
     """Make those due that wait in a lane and had no attempt yet."""
-    if (yield from one(ANY_WAITS, {"lane": lane})):
-        yield from do(WAKE, {"lane": lane, "now": tx.now})
+    yield from do(WAKE, {"lane": lane, "now": tx.now})
 
 
 def raise_mark(version: dict[str, Any]) -> Steps[None]:
@@ -173,9 +173,8 @@ def raise_mark(version: dict[str, Any]) -> Steps[None]:
 
 def supersede(tx: Transaction, version: dict[str, Any]) -> Steps[None]:
     """Settle what waits in the lane and is older than *version* as stale."""
-    if (yield from one(ANY_WAITS, version)):
-        reason = _delivered(version["entry"])
-        yield from do(SUPERSEDE, version | {"reason": reason, "now": tx.now})
+    reason = _delivered(version["entry"])
+    yield from do(SUPERSEDE, version | {"reason": reason, "now": tx.now})
 
 
 def report_late(tx: Transaction, flight: Flight, *, accepted: bool, reason: str) -> Steps[None]:

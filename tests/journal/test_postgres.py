@@ -171,6 +171,26 @@ class TestBatches:
         assert isinstance(wrong, LookupError)
         assert [type(first), type(second)] == [Receipt, Receipt]
 
+    async def test_so_does_one_that_cannot_even_say_what_it_is_about(self, near: PostgresJournal):
+        def broken(*_: object) -> Any:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await near._engine.write(broken, touches=broken)
+
+        await fly(near, "e1", planned())
+
+    async def test_a_mistake_of_ours_is_not_the_last_that_is_written(self, near: PostgresJournal):
+        def broken(_: object) -> None:
+            raise ZeroDivisionError
+
+        work = near._engine.write(lambda _: do("SELECT 1", {}), unclaimed=broken)
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0)
+        task.cancel()
+
+        await fly(near, "e1", planned())
+
     async def test_what_one_that_fails_had_written_is_undone(self, near: PostgresJournal):
         """Two deliveries to one endpoint are a mistake that shows only after the first."""
         with pytest.raises(JournalUnavailable, match="duplicate key") as caught:
@@ -527,7 +547,7 @@ class TestLosing:
         )
 
         assert [type(one) for one in results] == [JournalUnavailable] * 4
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 4
 
     async def test_so_it_is_when_nothing_is_cut_and_nothing_answers(
         self, far: PostgresJournal, wire: Wire, monkeypatch: pytest.MonkeyPatch
@@ -540,7 +560,7 @@ class TestLosing:
         begun = time.monotonic()
         with pytest.raises(JournalUnavailable, match="does not answer"):
             await far.settle(flight, "delivered")
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 4
 
         wire.sever()
         wire.mend()
@@ -586,7 +606,7 @@ class TestLosing:
         with pytest.raises(JournalUnavailable):
             await journal.close()
 
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 4
 
     async def test_another_journal_in_its_place_is_not_written(
         self, near: PostgresJournal, postgres: Server, database: str

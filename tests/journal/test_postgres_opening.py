@@ -18,7 +18,7 @@ import pytest
 from bridge.cli import WRONG_CONFIGURATION, main
 from bridge.errors import JournalUnavailable, JournalUnusable
 from bridge.journal import open_journal
-from bridge.journal.postgres import folder, open_postgres, schema
+from bridge.journal.postgres import address, folder, open_postgres, schema
 from bridge.journal.protocol import Filter, Opening
 from bridge.settings import read_settings
 from tests.journal.given import arrival, deliver, fly, planned, state
@@ -91,6 +91,29 @@ class TestOpening:
         assert len({receipt.entry for receipt in receipts}) == 1
         for node in nodes:
             await node.close()
+
+    async def test_who_comes_second_waits_until_the_first_is_done(
+        self, postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(address, "_RULES", address._RULES.replace("'400ms'", "'1ms'"))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' "
+            "AND clock_timestamp() - query_start > interval '100 ms'"
+        )
+        async with (
+            postgres.connection(database) as looks,
+            postgres.connection(database) as first,
+            first.transaction(),
+            asyncio.timeout(20),
+        ):
+            await first.execute(schema._TURN)
+            second = asyncio.create_task(open_journal(Opening(postgres.url(database))))
+            seen = 0
+            while not (seen or second.done()):
+                await asyncio.sleep(0.01)
+                seen = await looks.fetchval(waiting)
+
+        await (await second).close()
 
     async def test_it_may_lie_in_a_schema_beside_others_tables(
         self, postgres: Server, database: str

@@ -20,6 +20,7 @@ _SECRET_LENGTH = 32
 _OLDEST_SERVER = 13  #: the first that can be asked what became of a transaction
 
 # Nodes that start at one moment: one creates, the others wait and find it.
+_WAIT = "SET LOCAL lock_timeout = '30s'"
 _TURN = "SELECT pg_advisory_xact_lock(x'6272696467650001'::bigint)"  # "bridge", 1
 
 _SERVER = """
@@ -46,6 +47,7 @@ async def prepare(db: Connection, address: Address) -> bytes:
     """
     await _look_at_server(db, address)
     async with db.transaction():
+        await db.execute(_WAIT)
         await db.execute(_TURN)
         tables = {row[0] for row in await db.fetch(_TABLES)}
         if not tables:
