@@ -114,6 +114,8 @@ def claim(
     """
     row = yield from one(TAKE, version | {"me": tx.me})
     if row is None:
+        # It may have just been removed as one that nobody used.
+        yield from do(OPEN_LANE, {"lane": version["lane"]})
         return (yield from why_not(version, park=park))
     token, done_entry, done_print, mark_entry, dirty = row
     if print_ is not None and print_ == done_print and mark_entry == done_entry and not dirty:
@@ -126,8 +128,6 @@ def why_not(version: dict[str, Any], *, park: bool) -> Steps[Claim]:
     """Say why *version* does not get its lane, and what becomes of it.  Writes nothing."""
     row = yield from one(WHY_NOT, version)
     if row is None:
-        # Another node has just removed it as one that nobody used.
-        yield from do(OPEN_LANE, {"lane": version["lane"]})
         return Claim("queued")
     holder, done, done_is_newer, mark, mark_is_newer = row
     if holder is not None:
