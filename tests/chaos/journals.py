@@ -1,0 +1,163 @@
+"""
+The journals that the harness knows, and what can be done to them.
+
+A journal is a value: where it is, and the faults that it can be given.  A scenario names the
+fault that it needs, and is left out where a journal cannot have it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import resource
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Holds the journal's file for some seconds, as a careless program of the operator's would.
+_LOCKER = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+db.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+time.sleep(float(sys.argv[2]))
+db.execute("ROLLBACK")
+"""
+#: The size of a disk that a burst of webhooks fills.
+_SMALL_DISK = 64 * 2**20
+#: Where no disk may be mounted: no file may have more bytes than this.
+_LEAST_FILE = 4096
+#: Let go of the file system when the last file in it is closed.
+#: Source: https://man7.org/linux/man-pages/man2/umount.2.html
+_MNT_DETACH = 2
+
+
+class Absent(Exception):
+    """A journal, or a fault of it, cannot be had here; the message says why."""
+
+
+Seconds = float
+Fault = Callable[[Seconds], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One journal of one scenario."""
+
+    name: str
+    url: str
+    faults: Mapping[str, Fault]  #: each lasts as long as it is told, then all is well again
+
+    async def suffer(self, fault: str, seconds: float) -> None:
+        """Give the journal a fault, and return when it is over."""
+        await self.faults[fault](seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a journal is wanted."""
+
+    folder: Path
+    pids: Callable[[], Iterable[int]]  #: the serving processes
+    small_disk: bool = False  #: whether it will be filled
+
+
+#: Makes a journal, and takes it down afterwards.
+Maker = Callable[[Site], contextlib.AbstractAsyncContextManager[Journal]]
+
+
+@contextlib.asynccontextmanager
+async def sqlite(site: Site) -> AsyncIterator[Journal]:
+    """A file, on a disk of its own where it will be filled and we may mount one."""
+    place = site.folder / "disk"
+    place.mkdir()
+    path = place / "journal.db"
+    with _disk(place) if site.small_disk else contextlib.nullcontext(False) as mounted:
+        faults: dict[str, Fault] = {
+            "locked": lambda seconds: _lock(path, seconds),
+            "readonly": lambda seconds: _spoil(site.folder / "readonly", seconds),
+            "full": lambda seconds: (
+                _fill(place / "ballast", seconds) if mounted else _limit(site.pids, seconds)
+            ),
+        }
+        yield Journal("sqlite", f"sqlite:///{path}", faults)
+
+
+@contextlib.asynccontextmanager
+async def postgres(site: Site) -> AsyncIterator[Journal]:
+    """A server of our own."""
+    raise Absent(ABSENT["postgres"])
+    yield
+
+
+JOURNALS: Mapping[str, Maker] = {"sqlite": sqlite, "postgres": postgres}
+#: What each can be made to suffer.
+FAULTS: Mapping[str, frozenset[str]] = {
+    "sqlite": frozenset({"locked", "readonly", "full"}),
+    "postgres": frozenset({"restarted", "cut off"}),
+}
+#: Journals that cannot be had here, and why.
+ABSENT: Mapping[str, str] = {"postgres": "the bridge has no PostgreSQL journal yet"}
+
+
+@contextlib.contextmanager
+def _disk(place: Path) -> Iterator[bool]:
+    """Mount a small file system in memory; gives whether that was allowed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    options = f"size={_SMALL_DISK}".encode()
+    mounted = sys.platform == "linux" and 0 == libc.mount(
+        b"chaos", str(place).encode(), b"tmpfs", 0, options
+    )
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            libc.umount2(str(place).encode(), _MNT_DETACH)
+
+
+async def _fill(ballast: Path, seconds: float) -> None:
+    """Fill the disk to the last byte."""
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(bytes(65_536)):
+            pass
+    with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
+        while file.write(b"\0"):
+            pass
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        ballast.unlink(missing_ok=True)
+
+
+async def _limit(pids: Callable[[], Iterable[int]], seconds: float) -> None:
+    """Let no file of the serving processes grow: what a user may do to his own processes."""
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids()}
+    for pid, (_, hard) in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (_LEAST_FILE, hard))
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        for pid, limits in before.items():
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+async def _lock(path: Path, seconds: float) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _LOCKER, str(path), str(seconds), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+async def _spoil(flag: Path, seconds: float) -> None:
+    flag.touch()
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        flag.unlink()
