@@ -114,7 +114,7 @@ def _begin_fetch(
             complete.deliveries,
             event_type=complete.event.event.type if complete.event else None,
             resource_id=complete.resource,
-            subject=complete.subject,
+            subjects=complete.subjects,
             problem=complete.problem,
             dead=complete.dead,
             horizon=route.store.horizon,

@@ -92,10 +92,11 @@ class Plan:
         return of.get("id") or ""
 
     @property
-    def subject(self) -> str | None:
-        """What a purge would look for."""
+    def subjects(self) -> tuple[str, ...]:
+        """What a purge would look for: the customer's e-mail, id and document, as far as known."""
         customer = self.event.values["customer"] if self.event else {}
-        return customer.get("email") or customer.get("id") or customer.get("document")
+        said = (customer.get(name) for name in ("email", "id", "document"))
+        return tuple(one for one in said if one)
 
 
 def plan(

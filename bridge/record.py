@@ -50,7 +50,7 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         body=request.body,
         received_at=request.received_at,
         event_type=planned.event.event.type if planned.event else None,
-        subject=planned.subject,
+        subjects=planned.subjects,
         deliveries=tuple(deliveries),
         problem=planned.problem,
         dead=planned.dead,

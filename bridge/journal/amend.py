@@ -12,7 +12,7 @@ from bridge.journal.arrivals import Parent, add, hashed, insert, open_lane, writ
 from bridge.journal.deliveries import SETTLE, Delivery, attempt, deliveries, is_ours
 from bridge.journal.lanes import Claim, accept, version_of
 from bridge.journal.protocol import Flight, Planned, Receipt, Standing
-from bridge.journal.transaction import Transaction, readable
+from bridge.journal.transaction import Steps, Transaction, do, each, one, readable
 
 FACTS = "SELECT store, recorded_at, horizon, problem, dead FROM entry WHERE id = :entry"
 
@@ -35,7 +35,7 @@ UPDATE delivery
        tie = :tie, print = :print, attempts = 0, park = 1,
        next_at = CASE :state WHEN 'queued' THEN :now END, until = :until,
        settled_at = CASE :state WHEN 'queued' THEN NULL ELSE :now END
- WHERE entry = :entry AND endpoint = :endpoint
+ WHERE entry = :entry AND endpoint = :endpoint AND state IN ('refused', 'failed', 'stale')
 """
 
 
@@ -47,13 +47,13 @@ class Fetched:
     deliveries: Sequence[Planned]
     event_type: str | None
     resource_id: str
-    subject: str | None
+    subjects: Sequence[str]
     problem: str | None
     dead: bool
     horizon: float
 
 
-def expand(tx: Transaction, flight: Flight, fetched: Fetched) -> tuple[Receipt, bool]:
+def expand(tx: Transaction, flight: Flight, fetched: Fetched) -> Steps[tuple[Receipt, bool]]:
     """
     Settle a fetch and add what it leads to.
 
@@ -62,75 +62,86 @@ def expand(tx: Transaction, flight: Flight, fetched: Fetched) -> tuple[Receipt, 
         was not: whoever has it now fetches again, which harms nobody.
     """
     entry = flight.entry
-    if tx.one(SETTLE, attempt(tx, flight) | {"state": "delivered", "reason": ""}) is None:
-        ours = is_ours(tx, flight, "delivered")
-        *_, problem, dead = _facts(tx, entry)
-        standings = _standings(tx, entry)
+    settled = attempt(tx, flight) | {"state": "delivered", "reason": ""}
+    if (yield from one(SETTLE, settled)) is None:
+        ours = yield from is_ours(tx, flight, "delivered")
+        *_, problem, dead = yield from _facts(entry)
+        standings = yield from _standings(tx, entry)
         return Receipt(entry, copy=True, standings=standings, problem=problem, dead=dead), ours
-    accept(tx, version_of(flight), flight.token, flight.print, sent=True)
-    _complete(tx, entry, fetched)
-    store, recorded_at, horizon, problem, dead = _facts(tx, entry)
-    present = {delivery.endpoint: delivery for delivery in deliveries(tx, entry)}
+    yield from accept(tx, version_of(flight), flight.token, flight.print, sent=True)
+    yield from _complete(tx, entry, fetched)
+    store, recorded_at, horizon, problem, dead = yield from _facts(entry)
+    present = {delivery.endpoint: delivery for delivery in (yield from deliveries(entry))}
     park = bool(present[flight.endpoint].park)
     parent = Parent(entry, store, recorded_at, recorded_at + horizon, park)
-    standings = tuple(
-        present[one.endpoint].standing(tx.now) if one.endpoint in present else add(tx, parent, one)
-        for one in fetched.deliveries
+    standings = yield from each(
+        _present_or_added(tx, parent, planned, present.get(planned.endpoint))
+        for planned in fetched.deliveries
     )
-    return Receipt(entry, copy=False, standings=standings, problem=problem, dead=dead), True
+    receipt = Receipt(entry, copy=False, standings=standings, problem=problem, dead=dead)
+    return receipt, True
 
 
-def _complete(tx: Transaction, entry: int, fetched: Fetched) -> None:
-    tx.run(KEEP_RESOURCE, {"entry": entry, "resource": fetched.resource})
+def _present_or_added(
+    tx: Transaction, parent: Parent, planned: Planned, present: Delivery | None
+) -> Steps[Standing]:
+    if present is not None:
+        return present.standing(tx.now)
+    return (yield from add(tx, parent, planned))
+
+
+def _complete(tx: Transaction, entry: int, fetched: Fetched) -> Steps[None]:
+    yield from do(KEEP_RESOURCE, {"entry": entry, "resource": fetched.resource})
     values = {
         "entry": entry,
         "resource": readable(fetched.resource_id),
         "event_type": fetched.event_type,
-        "subject": hashed(tx, fetched.subject),
+        "subject": hashed(tx, fetched.subjects),
         "horizon": int(fetched.horizon * 1000),
         "problem": written(fetched.problem),
         "dead": fetched.dead,
     }
-    tx.run(COMPLETE, values)
+    yield from do(COMPLETE, values)
 
 
 def replay(
     tx: Transaction, entry: int, planned: Sequence[Planned], endpoint: str | None
-) -> tuple[Standing, ...]:
+) -> Steps[tuple[Standing, ...]]:
     """
     Queue dead and stale deliveries again, as the mapping sees them today, and add missing ones.
 
     Raises:
         LookupError: There is no such entry, or nothing of it for *endpoint*.
     """
-    store, recorded_at, horizon, _, _ = _facts(tx, entry)
-    today = {one.endpoint: one for one in planned if endpoint in (None, one.endpoint)}
-    present = {
-        one.endpoint: one for one in deliveries(tx, entry) if endpoint in (None, one.endpoint)
-    }
+    store, recorded_at, horizon, _, _ = yield from _facts(entry)
+    today = {new.endpoint: new for new in planned if endpoint in (None, new.endpoint)}
+    known = yield from deliveries(entry)
+    present = {old.endpoint: old for old in known if endpoint in (None, old.endpoint)}
     if endpoint is not None and not today and not present:
         raise LookupError(f"entry {entry} has no delivery to {endpoint}, and none is mapped")
     until = tx.now + horizon
     parent = Parent(entry, store, recorded_at, until, park=True)
-    for one in present.values():
-        if one.state in ("refused", "failed", "stale"):
-            tx.run(REPLAY, _renewed(tx, parent, one, today.get(one.endpoint)))
+    for old in present.values():
+        if old.state in ("refused", "failed", "stale"):
+            values = yield from _renewed(tx, parent, old, today.get(old.endpoint))
+            yield from do(REPLAY, values)
     for name in today.keys() - present.keys():
-        _add_queued(tx, parent, today[name])
+        yield from _add_queued(tx, parent, today[name])
     if today:
-        tx.run(SOLVE, {"entry": entry})
-    return _standings(tx, entry)
+        yield from do(SOLVE, {"entry": entry})
+    return (yield from _standings(tx, entry))
 
 
-def _add_queued(tx: Transaction, parent: Parent, planned: Planned) -> None:
+def _add_queued(tx: Transaction, parent: Parent, planned: Planned) -> Steps[None]:
     given = Claim(planned.state, reason=readable(planned.reason))
     next_at = tx.now if planned.state == "queued" else None
-    insert(tx, parent, planned, open_lane(tx, parent, planned), given, next_at=next_at)
+    version = yield from open_lane(tx, parent, planned)
+    yield from insert(tx, parent, planned, version, given, next_at=next_at)
 
 
 def _renewed(
     tx: Transaction, parent: Parent, old: Delivery, new: Planned | None
-) -> Mapping[str, Any]:
+) -> Steps[Mapping[str, Any]]:
     values: dict[str, Any] = old.version() | {
         "endpoint": old.endpoint,
         "now": tx.now,
@@ -144,16 +155,17 @@ def _renewed(
         return values
     if new.state != "queued":
         return values | {"state": new.state, "reason": readable(new.reason)}
-    return values | open_lane(tx, parent, new) | {"target": new.target, "print": new.print}
+    version = yield from open_lane(tx, parent, new)
+    return values | version | {"target": new.target, "print": new.print}
 
 
-def _facts(tx: Transaction, entry: int) -> tuple[str, int, int, str | None, bool]:
-    row = tx.one(FACTS, {"entry": entry})
+def _facts(entry: int) -> Steps[tuple[str, int, int, str | None, bool]]:
+    row = yield from one(FACTS, {"entry": entry})
     if row is None:
         raise LookupError(f"the journal has no entry {entry}")
     store, recorded_at, horizon, problem, dead = row
     return store, recorded_at, horizon, problem, bool(dead)
 
 
-def _standings(tx: Transaction, entry: int) -> tuple[Standing, ...]:
-    return tuple(one.standing(tx.now) for one in deliveries(tx, entry))
+def _standings(tx: Transaction, entry: int) -> Steps[tuple[Standing, ...]]:
+    return tuple(delivery.standing(tx.now) for delivery in (yield from deliveries(entry)))

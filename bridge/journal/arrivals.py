@@ -6,15 +6,16 @@ A webhook that came before is found by its key, in the very statement that would
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bridge.journal.deliveries import LOOK_AGAIN, deliveries, take
+from bridge.journal.deliveries import LOOK_AGAIN, Delivery, deliveries, take
 from bridge.journal.keys import subject_of
 from bridge.journal.lanes import Claim, claim
 from bridge.journal.protocol import Arrival, Flight, Planned, Receipt, Standing
-from bridge.journal.transaction import Transaction, readable
+from bridge.journal.transaction import Steps, Transaction, do, each, one, readable
 from bridge.types import Outcome
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,9 +59,9 @@ class Parent:
     park: bool
 
 
-def receive(tx: Transaction, arrival: Arrival) -> Receipt:
+def receive(tx: Transaction, arrival: Arrival) -> Steps[Receipt]:
     """Record a webhook and take the lanes that are free; or find that it is a copy."""
-    key = tx.key(arrival)
+    key = yield from tx.key(arrival)
     horizon = int(arrival.horizon * 1000)
     values: dict[str, Any] = {
         "key": key,
@@ -68,50 +69,57 @@ def receive(tx: Transaction, arrival: Arrival) -> Receipt:
         "topic": readable(arrival.topic),
         "event_type": arrival.event_type,
         "resource": readable(arrival.resource),
-        "subject": hashed(tx, arrival.subject),
+        "subject": hashed(tx, arrival.subjects),
         "received_at": (arrival.received_at - _EPOCH) // timedelta(microseconds=1),
         "now": tx.now,
         "horizon": horizon,
         "problem": written(arrival.problem),
         "dead": arrival.dead,
     }
-    row = tx.one(RECORD, values)
+    row = yield from one(RECORD, values)
     if row is None:
-        return _copy(tx, key, arrival)
+        return (yield from _copy(tx, key, arrival))
     entry = int(row[0])
-    tx.run(KEEP_BODY, {"entry": entry, "headers": arrival.headers, "body": arrival.body})
+    yield from do(KEEP_BODY, {"entry": entry, "headers": arrival.headers, "body": arrival.body})
     parent = Parent(entry, arrival.store, tx.now, tx.now + horizon, arrival.park)
-    standings = tuple(add(tx, parent, planned) for planned in arrival.deliveries)
+    standings = yield from each(add(tx, parent, planned) for planned in arrival.deliveries)
     return Receipt(
-        entry, copy=False, standings=standings, problem=values["problem"], dead=arrival.dead
+        entry,
+        copy=False,
+        standings=standings,
+        problem=values["problem"],
+        dead=arrival.dead,
     )
 
 
-def _copy(tx: Transaction, key: bytes, arrival: Arrival) -> Receipt:
-    row = tx.one(COUNT_COPY, {"key": key})
+def _copy(tx: Transaction, key: bytes, arrival: Arrival) -> Steps[Receipt]:
+    row = yield from one(COUNT_COPY, {"key": key})
     assert row is not None  # noqa: S101 - RECORD has just found this key
     entry, problem, dead = row
     if arrival.park:
         # Its store is told "parked" from now on, so what was left to its repeats becomes ours.
-        tx.run(ADOPT, {"entry": entry, "now": tx.now})
-    standings = tuple(
-        take(tx, delivery)
-        if delivery.state == "queued" and delivery.next_at is None
-        else delivery.standing(tx.now)
-        for delivery in deliveries(tx, entry)
-    )
+        yield from do(ADOPT, {"entry": entry, "now": tx.now})
+    present = yield from deliveries(entry)
+    standings = yield from each(_again(tx, delivery) for delivery in present)
     return Receipt(entry, copy=True, standings=standings, problem=problem, dead=bool(dead))
 
 
-def add(tx: Transaction, parent: Parent, planned: Planned) -> Standing:
+def _again(tx: Transaction, delivery: Delivery) -> Steps[Standing]:
+    if delivery.state == "queued" and delivery.next_at is None:
+        return (yield from take(tx, delivery))
+    return delivery.standing(tx.now)
+
+
+def add(tx: Transaction, parent: Parent, planned: Planned) -> Steps[Standing]:
     """Insert a delivery and ask for its lane."""
-    version = open_lane(tx, parent, planned)
+    version = yield from open_lane(tx, parent, planned)
     if planned.state == "queued":
-        given = claim(tx, version, planned.print, parent.park)
+        given = yield from claim(tx, version, planned.print, parent.park)
     else:
         given = Claim(planned.state, reason=readable(planned.reason))
     waits = given.state == "queued" and parent.park
-    insert(tx, parent, planned, version, given, next_at=tx.now + LOOK_AGAIN if waits else None)
+    next_at = tx.now + LOOK_AGAIN if waits else None
+    yield from insert(tx, parent, planned, version, given, next_at=next_at)
     flight = Flight(
         entry=parent.entry,
         endpoint=planned.endpoint,
@@ -132,11 +140,11 @@ def add(tx: Transaction, parent: Parent, planned: Planned) -> Standing:
     )
 
 
-def open_lane(tx: Transaction, parent: Parent, planned: Planned) -> dict[str, Any]:
+def open_lane(tx: Transaction, parent: Parent, planned: Planned) -> Steps[dict[str, Any]]:
     """Give the version of a planned delivery, and see that it has a lane."""
-    lane = tx.lane(planned, parent.entry)
+    lane = yield from tx.lane(planned, parent.entry)
     if planned.state == "queued":
-        tx.run(OPEN_LANE, {"lane": lane})
+        yield from do(OPEN_LANE, {"lane": lane})
     return {
         "lane": lane,
         "stamp": planned.stamp or parent.recorded_at * 1000,
@@ -153,7 +161,7 @@ def insert(
     given: Claim,
     *,
     next_at: int | None,
-) -> None:
+) -> Steps[None]:
     """Insert a delivery in the state that it was given."""
     is_open = given.state in ("queued", "flying")
     values = {
@@ -170,12 +178,12 @@ def insert(
         "reason": given.reason,
         "settled_at": None if is_open else tx.now,
     }
-    tx.run(ADD, version | values)
+    yield from do(ADD, version | values)
 
 
-def hashed(tx: Transaction, subject: str | None) -> bytes | None:
-    """Hash what identifies the customer."""
-    return None if subject is None else subject_of(tx.secret, subject)
+def hashed(tx: Transaction, subjects: Sequence[str]) -> bytes | None:
+    """Hash what identifies the customer, 16 bytes each, one behind the other."""
+    return b"".join(subject_of(tx.secret, one) for one in subjects) or None
 
 
 def written(text: str | None) -> str | None:

@@ -18,7 +18,7 @@ from bridge.journal.lanes import (
     version_of,
 )
 from bridge.journal.protocol import Flight, Standing
-from bridge.journal.transaction import Transaction, readable
+from bridge.journal.transaction import Steps, Transaction, count, do, one, readable, rows
 from bridge.types import Outcome, State
 
 #: Milliseconds until a delivery that could not have its lane is looked at again, should
@@ -51,7 +51,7 @@ RETURNING entry
 # What became ours while it was flying is not left to the store.
 BACK = """
 UPDATE delivery
-   SET state = 'queued', unsure = max(unsure, :unsure), reason = :reason,
+   SET state = 'queued', unsure = CASE WHEN unsure = 1 THEN 1 ELSE :unsure END, reason = :reason,
        next_at = coalesce(:next_at, CASE park WHEN 1 THEN :now END)
  WHERE entry = :entry AND endpoint = :endpoint AND state = 'flying' AND token = :token
 RETURNING entry
@@ -108,20 +108,20 @@ class Delivery(NamedTuple):
         )
 
 
-def deliveries(tx: Transaction, entry: int) -> list[Delivery]:
+def deliveries(entry: int) -> Steps[list[Delivery]]:
     """Give the deliveries of an entry as they stand."""
-    return [Delivery(*row) for row in tx.db.execute(DELIVERIES, {"entry": entry})]
+    return [Delivery(*row) for row in (yield from rows(DELIVERIES, {"entry": entry}))]
 
 
-def find(tx: Transaction, entry: int, endpoint: str) -> Delivery:
+def find(entry: int, endpoint: str) -> Steps[Delivery]:
     """Give one delivery; raises `LookupError` when there is none."""
-    row = tx.one(ONE_DELIVERY, {"entry": entry, "endpoint": endpoint})
+    row = yield from one(ONE_DELIVERY, {"entry": entry, "endpoint": endpoint})
     if row is None:
         raise LookupError(f"entry {entry} has no delivery to {endpoint}")
     return Delivery(*row)
 
 
-def take(tx: Transaction, delivery: Delivery) -> Standing:
+def take(tx: Transaction, delivery: Delivery) -> Steps[Standing]:
     """Ask again for the lane of a queued delivery."""
     if delivery.state != "queued":
         return delivery.standing(tx.now)
@@ -130,15 +130,18 @@ def take(tx: Transaction, delivery: Delivery) -> Standing:
         reason = "the store stopped repeating" if delivery.next_at is None else "out of time"
         if delivery.reason:
             reason = f"{reason}; last: {delivery.reason}"
-        tx.run(FAIL, values | {"reason": reason})
+        yield from do(FAIL, values | {"reason": reason})
         return Standing(Outcome(delivery.endpoint, "failed", reason))
-    given = claim(tx, delivery.version(), delivery.print, bool(delivery.park))
+    given = yield from claim(tx, delivery.version(), delivery.print, bool(delivery.park))
     if given.state == "queued":
         return delivery._replace(held=given.held).standing(tx.now)
     if given.state != "flying":
-        tx.run(END, values | {"state": given.state, "reason": given.reason})
+        yield from do(END, values | {"state": given.state, "reason": given.reason})
         return Standing(Outcome(delivery.endpoint, given.state, given.reason))
-    tx.run(FLY, values | {"token": given.token})
+    if not (yield from count(FLY, values | {"token": given.token})):
+        # Another node has settled it since it was read.
+        yield from release(tx, delivery.lane, given.token)
+        return (yield from find(delivery.entry, delivery.endpoint)).standing(tx.now)
     flight = Flight(
         delivery.entry,
         delivery.endpoint,
@@ -159,21 +162,21 @@ def settle(
     flight: Flight,
     state: Literal["delivered", "ignored", "refused"],
     reason: str,
-) -> bool:
+) -> Steps[bool]:
     """Write the last word of a flight; False when its lane has been given to others."""
     reason = readable(reason)
     values = attempt(tx, flight) | {"state": state, "reason": reason}
-    if tx.one(SETTLE, values) is None:
-        ours = is_ours(tx, flight, state)
+    if (yield from one(SETTLE, values)) is None:
+        ours = yield from is_ours(tx, flight, state)
         if state == "delivered" and not ours:
-            report_late(tx, flight, accepted=True, reason=reason)
+            yield from report_late(tx, flight, accepted=True, reason=reason)
         return ours
     if state == "refused":
-        release(tx, flight.lane, flight.token)
+        yield from release(tx, flight.lane, flight.token)
     else:
         sent = state == "delivered"
         print_ = flight.print if sent else None
-        accept(tx, version_of(flight), flight.token, print_, sent=sent)
+        yield from accept(tx, version_of(flight), flight.token, print_, sent=sent)
     return True
 
 
@@ -184,37 +187,39 @@ def back(
     unsure: bool,
     reason: str,
     attempted: bool,
-) -> bool:
+) -> Steps[bool]:
     """Queue a flight again; False when its lane has been given to others."""
     reason = readable(reason)
     next_at = None if delay is None else tx.now + int(1000 * min(max(delay, 0), LONGEST_DELAY))
     values = attempt(tx, flight) | {"next_at": next_at, "unsure": unsure, "reason": reason}
-    if tx.one(BACK, values) is None:
-        ours = is_ours(tx, flight, "queued")
+    if (yield from one(BACK, values)) is None:
+        ours = yield from is_ours(tx, flight, "queued")
         if unsure and not ours:
-            report_late(tx, flight, accepted=False, reason=reason)
+            yield from report_late(tx, flight, accepted=False, reason=reason)
         return ours
     if unsure:
-        raise_mark(tx, version_of(flight))
-    release(tx, flight.lane, flight.token)
+        yield from raise_mark(version_of(flight))
+    yield from release(tx, flight.lane, flight.token)
     if not attempted:
         # Only now: the release would wake it, as all in the lane that had no attempt yet.
-        tx.run(UNCOUNT, values)
+        yield from do(UNCOUNT, values)
     return True
 
 
 def is_ours(
     tx: Transaction, flight: Flight, word: Literal["delivered", "ignored", "refused", "queued"]
-) -> bool:
+) -> Steps[bool]:
     """Tell whether a flight that cannot be written was ours all the same; frees its lane if so."""
-    if release(tx, flight.lane, flight.token):
+    if (yield from release(tx, flight.lane, flight.token)):
         # Somebody else's late report has settled the delivery while we held the lane.
         return True
-    now = find(tx, flight.entry, flight.endpoint)
+    now = yield from find(flight.entry, flight.endpoint)
     if (now.state, now.token) != (word, flight.token):
         return False
     # The caller repeats itself.  A takeover queues a delivery too, but moves its lane on.
-    return word != "queued" or (now.token,) == tx.one(LATEST_ATTEMPT, {"lane": now.lane})
+    if word != "queued":
+        return True
+    return (now.token,) == (yield from one(LATEST_ATTEMPT, {"lane": now.lane}))
 
 
 def attempt(tx: Transaction, flight: Flight) -> dict[str, Any]:

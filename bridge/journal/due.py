@@ -8,12 +8,11 @@ room now, because it rests or has enough to do, is passed over whole.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from bridge.journal.deliveries import LONGEST_DELAY, LOOK_AGAIN, find, take
 from bridge.journal.protocol import Standing
-from bridge.journal.transaction import Transaction
+from bridge.journal.transaction import Row, Steps, Transaction, do, one, rows
 
 Pair = tuple[str, str]  #: target and store
 
@@ -30,12 +29,12 @@ SELECT target, store FROM delivery INDEXED BY delivery_due
 # Two statements: SQLite reads (target, store) > (?, ?) row by row through the whole target.
 NEXT_STORE = """
 SELECT target, store FROM delivery INDEXED BY delivery_due
- WHERE state = 'queued' AND target = ? AND store > ? ORDER BY store LIMIT 1
+ WHERE state = 'queued' AND target = :target AND store > :store ORDER BY store LIMIT 1
 """
 
 NEXT_TARGET = """
 SELECT target, store FROM delivery INDEXED BY delivery_due
- WHERE state = 'queued' AND target > ? ORDER BY target, store LIMIT 1
+ WHERE state = 'queued' AND target > :target ORDER BY target, store LIMIT 1
 """
 
 DUE = """
@@ -46,7 +45,7 @@ SELECT entry, endpoint FROM delivery INDEXED BY delivery_due
 
 EARLIEST = """
 SELECT next_at FROM delivery INDEXED BY delivery_due
- WHERE state = 'queued' AND target = ? AND store = ? AND next_at IS NOT NULL
+ WHERE state = 'queued' AND target = :target AND store = :store AND next_at IS NOT NULL
  ORDER BY next_at LIMIT 1
 """
 
@@ -71,19 +70,22 @@ UPDATE delivery INDEXED BY delivery_due
 ALIVE = "SELECT 1 FROM worker WHERE id = :me AND gone = 0"
 
 
-def pairs(db: sqlite3.Connection) -> Iterator[Pair]:
+def pairs() -> Steps[list[Pair]]:
     """Walk over the pairs that have anything queued."""
-    pair: Pair | None = db.execute(FIRST_PAIR).fetchone()
-    while pair is not None:
-        yield pair
-        pair = (
-            db.execute(NEXT_STORE, pair).fetchone() or db.execute(NEXT_TARGET, pair[:1]).fetchone()
-        )
+    found: list[Pair] = []
+    row = yield from one(FIRST_PAIR, {})
+    while row is not None:
+        target, store = row
+        found.append((target, store))
+        row = yield from one(NEXT_STORE, {"target": target, "store": store})
+        if row is None:
+            row = yield from one(NEXT_TARGET, {"target": target})
+    return found
 
 
 def due(
     tx: Transaction, limit: int, room: Mapping[str, int], after: Pair | None
-) -> tuple[tuple[Standing, ...], Pair | None]:
+) -> Steps[tuple[tuple[Standing, ...], Pair | None]]:
     """
     Take up to *limit* deliveries whose time has come.
 
@@ -96,9 +98,9 @@ def due(
     """
     taken: list[Standing] = []
     left = dict(room)
-    if tx.one(ALIVE, {"me": tx.me}) is None:
+    if (yield from one(ALIVE, {"me": tx.me})) is None:
         return (), after
-    every = list(pairs(tx.db))
+    every = yield from pairs()
     ring = [pair for pair in every if after and pair > after]
     ring += [pair for pair in every if not (after and pair > after)]
     looks = limit * _PATIENCE
@@ -106,43 +108,45 @@ def due(
         served = []
         for pair in ring:
             target = pair[0]
-            rows = _due_of(tx, pair) if left.get(target, limit) > 0 else []
-            for entry, endpoint in rows:
+            waiting = (yield from _due_of(tx, pair)) if left.get(target, limit) > 0 else ()
+            for entry, endpoint in waiting:
                 if len(taken) == limit or left.get(target, limit) <= 0:
                     break
-                standing = take(tx, find(tx, entry, endpoint))
+                standing = yield from take(tx, (yield from find(entry, endpoint)))
                 if standing.flight is not None:
                     taken.append(standing)
                     left[target] = left.get(target, limit) - 1
                 elif not standing.outcome.settled:
                     later = {"later": tx.now + LOOK_AGAIN, "entry": entry, "endpoint": endpoint}
-                    tx.run(PUT_OFF, later)
-            if rows:
+                    yield from do(PUT_OFF, later)
+            if waiting:
                 served.append(pair)
                 after = pair
-                looks -= len(rows)
+                looks -= len(waiting)
             if len(taken) == limit:
                 return tuple(taken), after
         ring = served
     return tuple(taken), after
 
 
-def _due_of(tx: Transaction, pair: Pair) -> list[tuple[int, str]]:
+def _due_of(tx: Transaction, pair: Pair) -> Steps[Sequence[Row]]:
     values = {"target": pair[0], "store": pair[1], "now": tx.now, "quantum": _QUANTUM}
-    return tx.db.execute(DUE, values).fetchall()
+    return (yield from rows(DUE, values))
 
 
-def next_due(db: sqlite3.Connection, without: Collection[str]) -> int | None:
+def next_due(without: Collection[str]) -> Steps[int | None]:
     """Give the earliest time at which something of ours is due, milliseconds."""
-    counted = (pair for pair in pairs(db) if pair[0] not in without)
-    times = (db.execute(EARLIEST, pair).fetchone() for pair in counted)
-    return min((row[0] for row in times if row is not None), default=None)
+    times: list[Row] = []
+    for target, store in (yield from pairs()):
+        if target not in without:
+            times += yield from rows(EARLIEST, {"target": target, "store": store})
+    return min((at for (at,) in times), default=None)
 
 
-def tidy(tx: Transaction) -> None:
+def tidy(tx: Transaction) -> Steps[None]:
     """Pull in what lies too far ahead, and fail what its store has stopped repeating."""
     furthest = tx.now + int(LONGEST_DELAY * 1000)
-    for target, store in list(pairs(tx.db)):
+    for target, store in (yield from pairs()):
         values = {"target": target, "store": store, "now": tx.now, "furthest": furthest}
-        tx.run(PULL_IN, values)
-        tx.run(ABANDONED, values)
+        yield from do(PULL_IN, values)
+        yield from do(ABANDONED, values)

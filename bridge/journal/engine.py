@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 from bridge.errors import JournalUnavailable
 from bridge.journal.checkpoint import Checkpoints
 from bridge.journal.file import connect, workers_folder
-from bridge.journal.transaction import Transaction
+from bridge.journal.statements import run
+from bridge.journal.transaction import Steps, Transaction
 from bridge.journal.turns import Turns
-from bridge.journal.writer import Writer
+from bridge.journal.writer import Work, Writer
 
 T = TypeVar("T")
 
@@ -58,7 +59,8 @@ class Engine:
             checkpoints = Checkpoints(moving, spare, wait=wait)
             stack.callback(checkpoints.stop)
             self._writer = Writer(
-                Transaction(writing, secret),
+                writing,
+                Transaction(secret),
                 turns,
                 wait=wait,
                 clock=clock,
@@ -68,9 +70,9 @@ class Engine:
             stack.callback(self._writer.stop)
             self._stack = stack.pop_all()
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, steps: Steps[T]) -> T:
         """
-        Run *work* in the reading thread.
+        Run *steps* in the reading thread.
 
         Raises:
             JournalUnavailable: The journal is closed, or cannot be read now.
@@ -79,13 +81,13 @@ class Engine:
             raise JournalUnavailable("the journal is closed")
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._reader, work, self._reading)
+            return await loop.run_in_executor(self._reader, run, self._reading, steps)
         except sqlite3.Error as error:
             raise JournalUnavailable(f"the journal cannot be read: {error}") from error
 
     async def write(
         self,
-        work: Callable[[Transaction], T],
+        work: Work[T],
         *,
         sync: bool = False,
         unclaimed: Callable[[T], None] = lambda _: None,
@@ -113,7 +115,7 @@ class Engine:
             future.add_done_callback(done)
             raise
 
-    async def close(self, last: Callable[[Transaction], None]) -> None:
+    async def close(self, last: Work[None]) -> None:
         """Write what is queued and then *last*, on disk; end the threads in any case."""
         self.closed = True
         try:

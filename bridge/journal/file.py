@@ -18,7 +18,7 @@ from pathlib import Path
 from bridge.errors import JournalUnavailable, JournalUnusable
 from bridge.journal.turns import Turns
 
-SCHEMA = 1  #: the version that this program reads and writes
+SCHEMA = 2  #: the version that this program reads and writes
 
 _OURS = 0x62726A31  # application_id: "brj1"
 _PREFIX = "sqlite:///"
@@ -77,9 +77,29 @@ def prepare(path: Path, wait: float) -> bytes:
                 with turns.turn(wait):
                     # A copy made by SQLite itself has left this mode.
                     db.execute("PRAGMA journal_mode = WAL")
-                    db.execute("BEGIN IMMEDIATE")
-                    db.execute("ROLLBACK")
+                    _migrate(db)
     return secret
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """
+    Bring a journal of an older program to this one's schema, or leave it as it was.
+
+    A program of the older schema that still runs beside this one goes on as before: steps add
+    tables and columns, and take nothing away that it uses.
+    """
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = db.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+        for step in range(version + 1, SCHEMA + 1):
+            for statement in _statements(f"sqlite-{step}.sql"):
+                db.execute(statement)
+            db.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (step,))
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
 
 
 def _create(path: Path) -> None:
@@ -99,7 +119,7 @@ def _create(path: Path) -> None:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute(f"PRAGMA application_id = {_OURS}")
         db.execute("BEGIN")
-        for statement in _schema():
+        for statement in _statements("sqlite.sql"):
             db.execute(statement)
         db.execute(
             "INSERT INTO meta (name, value) VALUES ('schema', ?), ('secret', ?), ('syncs', 0)",
@@ -120,8 +140,8 @@ def _fsync(path: Path) -> None:
         os.close(file)
 
 
-def _schema() -> list[str]:
-    text = (resources.files("bridge.journal") / "sql" / "sqlite.sql").read_text(encoding="utf-8")
+def _statements(name: str) -> list[str]:
+    text = (resources.files("bridge.journal") / "sql" / name).read_text(encoding="utf-8")
     bare = "\n".join(line.partition("--")[0] for line in text.splitlines())
     return [statement for statement in bare.split(";") if statement.strip()]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from bridge.journal.protocol import Flight
-from bridge.journal.transaction import Transaction
+from bridge.journal.transaction import Steps, Transaction, count, do, one
 from bridge.types import State
 
 # A barrier that this very entry raised never stands in its own way.  A worker that was declared
@@ -43,7 +43,7 @@ UPDATE lane
        mark_stamp = :stamp, mark_tie = :tie, mark_entry = :entry,
        done_stamp = :stamp, done_tie = :tie, done_entry = :entry,
        done_print = CASE WHEN :sent THEN :print
-                         WHEN mark_entry IS done_entry THEN done_print END
+                         WHEN mark_entry = done_entry THEN done_print END
  WHERE lane = :lane AND token = :token
 """
 
@@ -97,7 +97,9 @@ class Claim(NamedTuple):
     held: bool = False
 
 
-def claim(tx: Transaction, version: dict[str, Any], print_: bytes | None, park: bool) -> Claim:
+def claim(
+    tx: Transaction, version: dict[str, Any], print_: bytes | None, park: bool
+) -> Steps[Claim]:
     """
     Ask for the lane of a delivery that is, or is about to be, queued.
 
@@ -106,18 +108,18 @@ def claim(tx: Transaction, version: dict[str, Any], print_: bytes | None, park: 
         print_: Fingerprint of the payload; None equals nothing.
         park: Unfinished deliveries are ours.
     """
-    row = tx.one(TAKE, version | {"me": tx.me})
+    row = yield from one(TAKE, version | {"me": tx.me})
     if row is None:
-        return _why_not(tx, version, park)
+        return (yield from _why_not(version, park))
     token, done_entry, done_print, mark_entry, dirty = row
     if print_ is not None and print_ == done_print and mark_entry == done_entry and not dirty:
-        accept(tx, version, token, None, sent=False)
+        yield from accept(tx, version, token, None, sent=False)
         return Claim("ignored", token, f"same as entry {done_entry}")
     return Claim("flying", token)
 
 
-def _why_not(tx: Transaction, version: dict[str, Any], park: bool) -> Claim:
-    row = tx.one(WHY_NOT, version)
+def _why_not(version: dict[str, Any], park: bool) -> Steps[Claim]:
+    row = yield from one(WHY_NOT, version)
     if row is None:
         return Claim("queued")
     holder, done, done_is_newer, mark, mark_is_newer = row
@@ -128,7 +130,7 @@ def _why_not(tx: Transaction, version: dict[str, Any], park: bool) -> Claim:
     if mark_is_newer and park:
         # The store was promised this one only as long as nothing newer was or may have been
         # accepted.  Without parking nobody has promised the newer one, so its older waits.
-        newer = tx.one(STATE_OF, {"entry": mark, "lane": version["lane"]})
+        newer = yield from one(STATE_OF, {"entry": mark, "lane": version["lane"]})
         if newer is None or newer[0] not in ("queued", "flying"):
             return Claim("stale", reason=f"entry {mark} is newer and may have been accepted")
     return Claim("queued")
@@ -136,40 +138,40 @@ def _why_not(tx: Transaction, version: dict[str, Any], park: bool) -> Claim:
 
 def accept(
     tx: Transaction, version: dict[str, Any], token: int, print_: bytes | None, *, sent: bool
-) -> None:
+) -> Steps[None]:
     """Free the lane behind a delivery that is done, and settle what is older as stale."""
-    tx.run(ACCEPT, version | {"token": token, "print": print_, "sent": sent})
-    supersede(tx, version)
-    wake(tx, version["lane"])
+    yield from do(ACCEPT, version | {"token": token, "print": print_, "sent": sent})
+    yield from supersede(tx, version)
+    yield from wake(tx, version["lane"])
 
 
-def release(tx: Transaction, lane: bytes, token: int) -> bool:
+def release(tx: Transaction, lane: bytes, token: int) -> Steps[bool]:
     """Free the lane and wake who waits in it; False when it is no longer held by *token*."""
-    ours = tx.run(RELEASE, {"lane": lane, "token": token}) == 1
+    ours = (yield from count(RELEASE, {"lane": lane, "token": token})) == 1
     if ours:
-        wake(tx, lane)
+        yield from wake(tx, lane)
     return ours
 
 
-def wake(tx: Transaction, lane: bytes) -> None:
+def wake(tx: Transaction, lane: bytes) -> Steps[None]:
     """Make those due that wait in a lane and had no attempt yet."""
-    if tx.one(ANY_WAITS, {"lane": lane}):
-        tx.run(WAKE, {"lane": lane, "now": tx.now})
+    if (yield from one(ANY_WAITS, {"lane": lane})):
+        yield from do(WAKE, {"lane": lane, "now": tx.now})
 
 
-def raise_mark(tx: Transaction, version: dict[str, Any]) -> None:
+def raise_mark(version: dict[str, Any]) -> Steps[None]:
     """Remember that *version* may have been accepted: nothing older is sent any more."""
-    tx.run(RAISE_MARK, version)
+    yield from do(RAISE_MARK, version)
 
 
-def supersede(tx: Transaction, version: dict[str, Any]) -> None:
+def supersede(tx: Transaction, version: dict[str, Any]) -> Steps[None]:
     """Settle what waits in the lane and is older than *version* as stale."""
-    if tx.one(ANY_WAITS, version):
+    if (yield from one(ANY_WAITS, version)):
         reason = _delivered(version["entry"])
-        tx.run(SUPERSEDE, version | {"reason": reason, "now": tx.now})
+        yield from do(SUPERSEDE, version | {"reason": reason, "now": tx.now})
 
 
-def report_late(tx: Transaction, flight: Flight, *, accepted: bool, reason: str) -> None:
+def report_late(tx: Transaction, flight: Flight, *, accepted: bool, reason: str) -> Steps[None]:
     """
     Record what a flight came to whose lane has been given to others meanwhile.
 
@@ -182,11 +184,11 @@ def report_late(tx: Transaction, flight: Flight, *, accepted: bool, reason: str)
     version = version_of(flight)
     if accepted:
         settled = {"endpoint": flight.endpoint, "reason": reason, "now": tx.now}
-        tx.run(DELIVERED_AFTER_ALL, version | settled)
-        tx.run(RAISE_DONE, version | {"print": flight.print})
-        supersede(tx, version)
-    raise_mark(tx, version)
-    tx.run(SOIL, version)
+        yield from do(DELIVERED_AFTER_ALL, version | settled)
+        yield from do(RAISE_DONE, version | {"print": flight.print})
+        yield from supersede(tx, version)
+    yield from raise_mark(version)
+    yield from do(SOIL, version)
 
 
 def version_of(flight: Flight) -> dict[str, Any]:

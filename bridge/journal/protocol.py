@@ -53,7 +53,7 @@ class Arrival:
     body: bytes
     received_at: datetime
     event_type: str | None = None
-    subject: str | None = None  #: what identifies the customer; kept as a keyed hash, for purges
+    subjects: tuple[str, ...] = ()  #: what identifies the customer; kept as keyed hashes
     deliveries: tuple[Planned, ...] = ()
     problem: str | None = None  #: why there are no deliveries: ignored, or a dead letter
     dead: bool = False  #: the problem needs a person
@@ -252,7 +252,7 @@ class Journal(Protocol):
         *,
         event_type: str | None = None,
         resource_id: str = "",
-        subject: str | None = None,
+        subjects: Sequence[str] = (),
         problem: str | None = None,
         dead: bool = False,
         horizon: float = 259_200.0,

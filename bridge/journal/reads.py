@@ -4,22 +4,21 @@ Read the journal for people and for whoever maps an entry again.  Nothing is wri
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from bridge.journal.deliveries import DELIVERIES, Delivery
+from bridge.journal.deliveries import deliveries
 from bridge.journal.protocol import DeliverySummary, EntrySummary, Filter, Standing, Stored
-from bridge.journal.transaction import readable
+from bridge.journal.transaction import Row, Steps, one, readable, rows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOAD = """
 SELECT e.store, e.topic, b.headers, b.body, b.resource, e.received_at
   FROM entry e JOIN body b ON b.entry = e.id
- WHERE e.id = ?
+ WHERE e.id = :entry
 """
 
 # Which entries are open and dead is read from the small indexes of what is not settled.
@@ -59,15 +58,14 @@ _CONDITIONS = {
 }
 
 
-def standings(db: sqlite3.Connection, entry: int, now: int) -> tuple[Standing, ...]:
+def standings(entry: int, now: int) -> Steps[tuple[Standing, ...]]:
     """Tell where the deliveries of an entry stand; *now* in milliseconds."""
-    rows = db.execute(DELIVERIES, {"entry": entry}).fetchall()
-    return tuple(Delivery(*row).standing(now) for row in rows)
+    return tuple(each.standing(now) for each in (yield from deliveries(entry)))
 
 
-def load(db: sqlite3.Connection, entry: int) -> Stored:
+def load(entry: int) -> Steps[Stored]:
     """Give what is needed to map an entry again; raises `LookupError` when it is gone."""
-    row = db.execute(LOAD, (entry,)).fetchone()
+    row = yield from one(LOAD, {"entry": entry})
     if row is None:
         raise LookupError(f"the journal has no entry {entry}, or no longer its body")
     store, topic, headers, body, resource, received_at = row
@@ -75,15 +73,15 @@ def load(db: sqlite3.Connection, entry: int) -> Stored:
     return Stored(entry, store, topic, headers, body, resource, arrived)
 
 
-def show(db: sqlite3.Connection, entry: int) -> EntrySummary:
+def show(entry: int) -> Steps[EntrySummary]:
     """Give one entry with its deliveries; raises `LookupError` when there is none."""
-    row = db.execute(f"{ENTRIES} WHERE e.id = ?", (entry,)).fetchone()
+    row = yield from one(f"{ENTRIES} WHERE e.id = :entry", {"entry": entry})
     if row is None:
         raise LookupError(f"the journal has no entry {entry}")
-    return _summaries(db, [row])[0]
+    return (yield from _summaries([row]))[0]
 
 
-def entries(db: sqlite3.Connection, wanted: Filter) -> tuple[EntrySummary, ...]:
+def entries(wanted: Filter) -> Steps[tuple[EntrySummary, ...]]:
     """Give the entries that are wanted, newest first."""
     asked = {
         "e.store = :store": wanted.store,
@@ -96,7 +94,7 @@ def entries(db: sqlite3.Connection, wanted: Filter) -> tuple[EntrySummary, ...]:
     if wanted.state is not None:
         conditions.append(_CONDITIONS[wanted.state])
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = db.execute(
+    found = yield from rows(
         f"{ENTRIES} {where} ORDER BY e.id DESC LIMIT :limit",
         {
             "store": wanted.store,
@@ -105,17 +103,19 @@ def entries(db: sqlite3.Connection, wanted: Filter) -> tuple[EntrySummary, ...]:
             "before": wanted.before,
             "limit": wanted.limit,
         },
-    ).fetchall()
-    return _summaries(db, rows)
+    )
+    return (yield from _summaries(found))
 
 
-def _summaries(db: sqlite3.Connection, rows: Sequence[Any]) -> tuple[EntrySummary, ...]:
-    ids = [row[0] for row in rows]
+def _summaries(given: Sequence[Row]) -> Steps[tuple[EntrySummary, ...]]:
+    if not given:
+        return ()
+    ids = {f"id_{at}": row[0] for at, row in enumerate(given)}
+    marks = ", ".join(f":{name}" for name in ids)
     found: defaultdict[int, list[DeliverySummary]] = defaultdict(list)
-    marks = ", ".join("?" * len(ids))
-    for entry, *values in db.execute(f"{SUMMARIES} WHERE entry IN ({marks})", ids):
+    for entry, *values in (yield from rows(f"{SUMMARIES} WHERE entry IN ({marks})", ids)):
         found[entry].append(_delivery(*values))
-    return tuple(_entry(row, found[row[0]]) for row in rows)
+    return tuple(_entry(row, found[row[0]]) for row in given)
 
 
 def _delivery(

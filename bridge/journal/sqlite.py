@@ -18,7 +18,6 @@ are kept apart".  This module puts the pieces together:
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -41,7 +40,8 @@ from bridge.journal.protocol import (
     Standing,
     Stored,
 )
-from bridge.journal.transaction import Transaction
+from bridge.journal.transaction import Steps, Transaction, count, do, one, rows
+from bridge.journal.writer import Work
 
 T = TypeVar("T")
 
@@ -54,9 +54,9 @@ BEAT = "UPDATE worker SET beat = beat + 1 WHERE id = :me AND gone = 0"
 
 LEAVE = "UPDATE worker SET gone = 1 WHERE id = :me"
 
-OTHERS = "SELECT id, host, beat, gone FROM worker WHERE id <> ?"
+OTHERS = "SELECT id, host, beat, gone FROM worker WHERE id <> :me"
 
-ANY_DIRTY = "SELECT EXISTS (SELECT 1 FROM lane WHERE dirty = 1)"
+ANY_DIRTY = "SELECT 1 FROM lane WHERE dirty = 1 LIMIT 1"
 
 # An empty transaction would write nothing, and nothing would be synced.
 SYNC = "UPDATE meta SET value = value + 1 WHERE name = 'syncs'"
@@ -124,8 +124,8 @@ class SqliteJournal:
     async def register(self) -> None:
         """Become a worker: what asks for lanes needs to be one."""
 
-        def begin(tx: Transaction) -> int:
-            row = tx.one(REGISTER, {"host": self._host})
+        def begin(tx: Transaction) -> Steps[int]:
+            row = yield from one(REGISTER, {"host": self._host})
             assert row is not None  # noqa: S101 - an INSERT without a guard returns its row
             # Locked before the row can be seen: nobody ever finds a living worker's lock free.
             self._lock = life.hold(self._folder, row[0])
@@ -143,9 +143,11 @@ class SqliteJournal:
     async def take(self, entry: int, endpoint: str) -> Standing:
         """Try again to take the lane of a queued delivery."""
         self._worker()
-        return await self._write(
-            lambda tx: deliveries.take(tx, deliveries.find(tx, entry, endpoint))
-        )
+
+        def work(tx: Transaction) -> Steps[Standing]:
+            return (yield from deliveries.take(tx, (yield from deliveries.find(entry, endpoint))))
+
+        return await self._write(work)
 
     async def settle(
         self,
@@ -187,7 +189,7 @@ class SqliteJournal:
         *,
         event_type: str | None = None,
         resource_id: str = "",
-        subject: str | None = None,
+        subjects: Sequence[str] = (),
         problem: str | None = None,
         dead: bool = False,
         horizon: float = 259_200.0,
@@ -195,7 +197,7 @@ class SqliteJournal:
     ) -> Receipt:
         """Settle a fetch, keep what was fetched, and record and take what it leads to."""
         fetched = amend.Fetched(
-            resource, deliveries, event_type, resource_id, subject, problem, dead, horizon
+            resource, deliveries, event_type, resource_id, subjects, problem, dead, horizon
         )
         work = partial(amend.expand, flight=flight, fetched=fetched)
         receipt, ours = await self._write(work, sync=sync)
@@ -208,11 +210,11 @@ class SqliteJournal:
 
     async def standings(self, entry: int) -> tuple[Standing, ...]:
         """Where the deliveries of *entry* stand."""
-        return await self._engine.read(lambda db: reads.standings(db, entry, self._now()))
+        return await self._engine.read(reads.standings(entry, self._now()))
 
     async def sync(self) -> None:
         """Return when everything committed so far is on disk."""
-        await self._write(lambda tx: tx.run(SYNC, {}), sync=True)
+        await self._write(lambda _: do(SYNC, {}), sync=True)
 
     async def due(self, limit: int = 64, room: Mapping[str, int] = {}) -> tuple[Standing, ...]:
         """Take deliveries whose time has come, fairly over targets and stores."""
@@ -223,7 +225,7 @@ class SqliteJournal:
 
     async def next_due(self, without: Collection[str] = ()) -> float | None:
         """Seconds until the earliest queued delivery of ours is due."""
-        at = await self._engine.read(lambda db: due.next_due(db, without))
+        at = await self._engine.read(due.next_due(without))
         return None if at is None else max(0, at - self._now()) / 1000
 
     async def beat(self) -> bool:
@@ -231,7 +233,7 @@ class SqliteJournal:
         me = self._worker()
         # Counted from before it was asked for: others may have seen it as early as that.
         at = self._monotonic()
-        alive = await self._write(lambda tx: tx.run(BEAT, {"me": me}) == 1)
+        alive = await self._write(lambda _: count(BEAT, {"me": me})) == 1
         if alive:
             self._last_beat = at
         return self._noted(alive)
@@ -241,22 +243,22 @@ class SqliteJournal:
         me, now = self._worker(), self._monotonic()
         is_dead = partial(life.is_dead, self._folder, self._host)
 
-        def look(db: sqlite3.Connection) -> tuple[list[tuple[int, int]], list[int], bool]:
-            others = [life.Seen(*row) for row in db.execute(OTHERS, (me,))]
-            (dirty,) = db.execute(ANY_DIRTY).fetchone()
-            return *self._watch.look(others, now, is_dead), bool(dirty)
+        def look() -> Steps[tuple[list[tuple[int, int]], list[int], bool]]:
+            others = [life.Seen(*row) for row in (yield from rows(OTHERS, {"me": me}))]
+            dirty = yield from one(ANY_DIRTY, {})
+            return *self._watch.look(others, now, is_dead), dirty is not None
 
-        silent, ripe, dirty = await self._engine.read(look)
+        silent, ripe, dirty = await self._engine.read(look())
         untidy = self._last_tidy is None or now - self._last_tidy >= _TIDY_EVERY
         if not (silent or ripe or dirty or untidy):
             return 0
 
-        def act(tx: Transaction) -> tuple[int, list[int]]:
-            takeover.declare_gone(tx, silent)
-            ours, forgotten = takeover.take_over(tx, ripe)
+        def act(tx: Transaction) -> Steps[tuple[int, list[int]]]:
+            yield from takeover.declare_gone(silent)
+            ours, forgotten = yield from takeover.take_over(tx, ripe)
             if untidy:
-                due.tidy(tx)
-            return ours + takeover.repair(tx), forgotten
+                yield from due.tidy(tx)
+            return ours + (yield from takeover.repair(tx)), forgotten
 
         ours, forgotten = await self._write(act)
         if untidy:
@@ -273,15 +275,15 @@ class SqliteJournal:
 
     async def load(self, entry: int) -> Stored:
         """What is needed to map *entry* again; raises `LookupError` when it is gone."""
-        return await self._engine.read(lambda db: reads.load(db, entry))
+        return await self._engine.read(reads.load(entry))
 
     async def entries(self, wanted: Filter) -> tuple[EntrySummary, ...]:
         """Entries, newest first, with their deliveries."""
-        return await self._engine.read(lambda db: reads.entries(db, wanted))
+        return await self._engine.read(reads.entries(wanted))
 
     async def show(self, entry: int) -> EntrySummary:
         """One entry with its deliveries; raises `LookupError` when there is none."""
-        return await self._engine.read(lambda db: reads.show(db, entry))
+        return await self._engine.read(reads.show(entry))
 
     async def replay(
         self, entry: int, deliveries: Sequence[Planned], endpoint: str | None = None
@@ -297,9 +299,9 @@ class SqliteJournal:
         for task in self._returning:
             task.cancel()
 
-        def leave(tx: Transaction) -> None:
-            tx.run(LEAVE, {"me": self._me})
-            tx.run(SYNC, {})
+        def leave(_: Transaction) -> Steps[None]:
+            yield from do(LEAVE, {"me": self._me})
+            yield from do(SYNC, {})
 
         try:
             await self._engine.close(leave)
@@ -321,7 +323,7 @@ class SqliteJournal:
         self._gone = self._gone or not ours
         return ours
 
-    async def _write(self, work: Callable[[Transaction], T], *, sync: bool = False) -> T:
+    async def _write(self, work: Work[T], *, sync: bool = False) -> T:
         return await self._engine.write(work, sync=sync, unclaimed=self._give_back)
 
     def _give_back(self, result: object) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bridge.journal.lanes import raise_mark, wake
-from bridge.journal.transaction import Transaction
+from bridge.journal.transaction import Steps, Transaction, count, do, one, rows
 
 #: Lanes taken over or repaired in one transaction.
 _STEP = 500
@@ -51,18 +51,18 @@ SEND_AGAIN = """
 UPDATE delivery
    SET state = 'queued', reason = 'sent again after an overlap', settled_at = NULL, park = 1,
        next_at = :now,
-       until = max(until, :now + (SELECT horizon FROM entry WHERE id = delivery.entry))
+       until = :now + (SELECT horizon FROM entry WHERE id = delivery.entry)
  WHERE entry = :done AND lane = :lane AND state IN ('delivered', 'ignored')
 """
 
 
-def declare_gone(tx: Transaction, silent: Collection[tuple[int, int]]) -> None:
+def declare_gone(silent: Collection[tuple[int, int]]) -> Steps[None]:
     """Mark workers as gone unless they gave a sign of life after *silent* was seen: ids, beats."""
     for id_, beat in silent:
-        tx.run(DECLARE_GONE, {"id": id_, "beat": beat})
+        yield from do(DECLARE_GONE, {"id": id_, "beat": beat})
 
 
-def take_over(tx: Transaction, ripe: Collection[int]) -> tuple[int, list[int]]:
+def take_over(tx: Transaction, ripe: Collection[int]) -> Steps[tuple[int, list[int]]]:
     """
     Free the lanes of gone workers and queue what flew in them.
 
@@ -74,33 +74,33 @@ def take_over(tx: Transaction, ripe: Collection[int]) -> tuple[int, list[int]]:
     """
     ours, forgotten = 0, []
     for id_ in ripe:
-        if tx.one(IS_GONE, {"id": id_}) is None:
+        if (yield from one(IS_GONE, {"id": id_})) is None:
             continue
-        held = tx.db.execute(HELD_BY, {"id": id_, "step": _STEP}).fetchall()
+        held = yield from rows(HELD_BY, {"id": id_, "step": _STEP})
         for lane, token, flying in held:
-            ours += _free(tx, id_, lane, token, flying)
+            ours += yield from _free(tx, id_, lane, token, flying)
         if len(held) < _STEP:
-            tx.run(FORGET, {"id": id_})
+            yield from do(FORGET, {"id": id_})
             forgotten.append(id_)
     return ours, forgotten
 
 
-def _free(tx: Transaction, id_: int, lane: bytes, token: int, flying: int) -> int:
+def _free(tx: Transaction, id_: int, lane: bytes, token: int, flying: int) -> Steps[int]:
     values = {"id": id_, "lane": lane, "token": token, "flying": flying, "now": tx.now}
-    tx.run(TAKE_OVER, values)
-    row = tx.one(REQUEUE, values)
+    yield from do(TAKE_OVER, values)
+    row = yield from one(REQUEUE, values)
     if row is not None:
         stamp, tie, _ = row
-        raise_mark(tx, {"lane": lane, "stamp": stamp, "tie": tie, "entry": flying})
-    wake(tx, lane)
+        yield from raise_mark({"lane": lane, "stamp": stamp, "tie": tie, "entry": flying})
+    yield from wake(tx, lane)
     return 0 if row is None else int(row[2])
 
 
-def repair(tx: Transaction) -> int:
+def repair(tx: Transaction) -> Steps[int]:
     """Queue once more what was delivered in lanes that somebody may have written over."""
     ours = 0
-    for (lane,) in tx.db.execute(DIRTY, {"step": _STEP}).fetchall():
-        row = tx.one(REPAIR, {"lane": lane})
+    for (lane,) in (yield from rows(DIRTY, {"step": _STEP})):
+        row = yield from one(REPAIR, {"lane": lane})
         if row is not None and row[0] is not None:
-            ours += tx.run(SEND_AGAIN, {"done": row[0], "lane": lane, "now": tx.now})
+            ours += yield from count(SEND_AGAIN, {"done": row[0], "lane": lane, "now": tx.now})
     return ours

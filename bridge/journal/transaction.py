@@ -1,21 +1,37 @@
 """
-What every statement of a write transaction needs: the connection, who writes, and the time.
+What the journal's rules are written in: statements that are asked for, and not run.
 
-It also gives names their numbers and composes the lanes that begin with them.
+A transition is a generator.  It yields each statement that it wants run, is sent what came of
+it, and returns what it decided.  Which database runs the statements, in which thread, and with
+how many other transitions beside it is the engine's business, so both journals obey one set of
+rules.
+
+Statements are written for SQLite and PostgreSQL alike, with ``:name`` for a value.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from bridge.errors import JournalUnavailable
 from bridge.journal import keys
 from bridge.journal.protocol import Arrival, Planned
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Ask(NamedTuple):
+    """A statement to be run, and what is to be known of it: its rows, how many it changed, or nothing."""
+
+    sql: str
+    values: Mapping[str, Any]
+    wants: Literal["rows", "count", "nothing"]
+
+
+Steps = Generator[Ask, Any, T]
 
 _MOST = {"store": 2**16 - 1, "endpoint": 2**8 - 1}
 
@@ -28,33 +44,55 @@ RETURNING number
 """
 
 
+def rows(sql: str, values: Mapping[str, Any]) -> Steps[Sequence[Row]]:
+    """Ask for all rows of a statement."""
+    found: Sequence[Row] = yield Ask(sql, values, "rows")
+    return found
+
+
+def one(sql: str, values: Mapping[str, Any]) -> Steps[Row | None]:
+    """Ask for the only row of a statement; None when its guard held it back."""
+    found: Sequence[Row] = yield Ask(sql, values, "rows")
+    return found[0] if found else None
+
+
+def count(sql: str, values: Mapping[str, Any]) -> Steps[int]:
+    """Ask how many rows a statement changed."""
+    changed: int = yield Ask(sql, values, "count")
+    return changed
+
+
+def each(many: Iterable[Steps[T]]) -> Steps[tuple[T, ...]]:
+    """Ask for what *many* transitions ask for, one after the other, and give what they return."""
+    results: list[T] = []
+    for steps in many:
+        result = yield from steps
+        results.append(result)
+    return tuple(results)
+
+
+def do(sql: str, values: Mapping[str, Any]) -> Steps[None]:
+    """Ask for a statement of which nothing needs to be known."""
+    yield Ask(sql, values, "nothing")
+
+
 @dataclass(slots=True)
 class Transaction:
-    """One open write transaction, used by the writer's thread alone."""
+    """Who writes, and when."""
 
-    db: sqlite3.Connection
     secret: bytes = field(repr=False)
     me: int | None = None  #: worker.id
-    now: int = 0  #: the journal's clock at the batch's beginning, milliseconds
+    now: int = 0  #: the journal's clock at the transaction's beginning, milliseconds
     #: Numbers that were read before.  Emptied by every rollback, which may undo an assignment.
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def one(self, statement: str, values: Mapping[str, Any]) -> Row | None:
-        """Run a statement and give its only row; None when its guard held it back."""
-        row: Row | None = self.db.execute(statement, values).fetchone()
-        return row
-
-    def run(self, statement: str, values: Mapping[str, Any]) -> int:
-        """Run a statement and count the rows that it changed."""
-        return self.db.execute(statement, values).rowcount
-
-    def number(self, kind: Literal["store", "endpoint"], name: str) -> int:
+    def number(self, kind: Literal["store", "endpoint"], name: str) -> Steps[int]:
         """Give the number of a store, account or endpoint; the next free one when it is new."""
         known = self.numbers.get((kind, name))
         if known is not None:
             return known
         named = {"kind": kind, "name": name}
-        row = self.one(NUMBER, named) or self.one(NEXT_NUMBER, named)
+        row = (yield from one(NUMBER, named)) or (yield from one(NEXT_NUMBER, named))
         assert row is not None  # noqa: S101 - an INSERT without a guard returns its row
         if row[0] > _MOST[kind]:
             raise JournalUnavailable(
@@ -64,19 +102,19 @@ class Transaction:
         self.numbers[kind, name] = row[0]
         return int(row[0])
 
-    def lane(self, planned: Planned, entry: int) -> bytes:
+    def lane(self, planned: Planned, entry: int) -> Steps[bytes]:
         """Name the lane of a planned delivery; one without an identity shares it with no other."""
         return keys.lane_of(
             self.secret,
-            self.number("store", planned.account),
-            self.number("endpoint", planned.endpoint),
+            (yield from self.number("store", planned.account)),
+            (yield from self.number("endpoint", planned.endpoint)),
             planned.identity or f"entry {entry}",
             personal=planned.personal,
         )
 
-    def key(self, arrival: Arrival) -> bytes:
+    def key(self, arrival: Arrival) -> Steps[bytes]:
         """Make the key of an arrival."""
-        number = self.number("store", arrival.store)
+        number = yield from self.number("store", arrival.store)
         return keys.key_of(
             self.secret, number, arrival.store, arrival.topic, arrival.key, arrival.resource
         )

@@ -18,12 +18,16 @@ from typing import Any, TypeVar
 import structlog
 
 from bridge.errors import JournalUnavailable
-from bridge.journal.transaction import Transaction
+from bridge.journal.statements import run
+from bridge.journal.transaction import Steps, Transaction
 from bridge.journal.turns import Turns
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+#: Makes the steps of one transition, which the writer runs in a transaction.
+Work = Callable[[Transaction], Steps[T]]
 
 _LARGEST_BATCH = 256
 _LONGEST_QUEUE = 2_000
@@ -33,7 +37,7 @@ _SHUTDOWN = 10.0
 
 @dataclass(slots=True)
 class _Item:
-    work: Callable[[Transaction], Any]
+    work: Work[Any]
     sync: bool
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
@@ -47,7 +51,8 @@ class Writer:
     The only one in this process who writes the journal.
 
     Args:
-        transaction: The connection and what its statements need; nobody else uses it.
+        db: Its own connection.
+        transaction: What the transitions need to know; nobody else uses it.
         turns: Makes this process and others take turns.
         wait: Seconds to wait for a turn.
         clock: Seconds since 1970.
@@ -57,6 +62,7 @@ class Writer:
 
     def __init__(
         self,
+        db: sqlite3.Connection,
         transaction: Transaction,
         turns: Turns,
         *,
@@ -66,7 +72,7 @@ class Writer:
         wrote: Callable[[int], None],
     ) -> None:
         self._tx = transaction
-        self._db = transaction.db
+        self._db = db
         self._turns = turns
         self._wait = wait
         self._clock = clock
@@ -79,9 +85,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
 
-    def submit(
-        self, work: Callable[[Transaction], T], *, sync: bool, last: bool = False
-    ) -> asyncio.Future[T]:
+    def submit(self, work: Work[T], *, sync: bool, last: bool = False) -> asyncio.Future[T]:
         """
         Queue *work*; it runs in a transaction of the writer's thread.
 
@@ -161,7 +165,7 @@ class Writer:
         db = self._db
         db.execute("SAVEPOINT item")
         try:
-            item.result = item.work(self._tx)
+            item.result = run(db, item.work(self._tx))
         except Exception as error:
             if not db.in_transaction:
                 # SQLite gave up the whole transaction: disk full, or an I/O error.

@@ -26,6 +26,7 @@ from bridge.journal.checkpoint import Checkpoints
 from bridge.journal.file import connect, workers_folder
 from bridge.journal.protocol import Filter, Journal, Receipt
 from bridge.journal.sqlite import SqliteJournal
+from bridge.journal.transaction import Steps, Transaction, each
 from bridge.journal.turns import Turns
 from tests.journal.conformance import JournalConformance
 from tests.journal.given import (
@@ -89,14 +90,20 @@ def levels(journal: SqliteJournal) -> list[str]:
     return committed
 
 
+def nothing() -> Steps[None]:
+    """A transition that writes nothing."""
+    yield from each(())
+
+
 @contextmanager
 def stalled(journal: SqliteJournal):
     """Keep the writer busy, so that what is asked for meanwhile is written in one batch."""
     begun, go_on = threading.Event(), threading.Event()
 
-    def work(tx: object) -> None:
+    def work(tx: Transaction) -> Steps[None]:
         begun.set()
         assert go_on.wait(5)
+        yield from nothing()
 
     journal._engine._writer.submit(work, sync=False)
     assert begun.wait(5)
@@ -264,7 +271,8 @@ class TestTrouble:
     async def test_a_queue_that_grows_too_long(self, journal: SqliteJournal):
         with stalled(journal):
             waiting = [
-                journal._engine._writer.submit(lambda tx: None, sync=False) for _ in range(2000)
+                journal._engine._writer.submit(lambda tx: nothing(), sync=False)
+                for _ in range(2000)
             ]
 
             with pytest.raises(JournalUnavailable, match="2000 transactions are waiting"):
@@ -275,7 +283,7 @@ class TestTrouble:
 
     async def test_a_queue_that_grows_too_old(self, journal: SqliteJournal, world: World):
         with stalled(journal):
-            waiting = journal._engine._writer.submit(lambda tx: None, sync=False)
+            waiting = journal._engine._writer.submit(lambda tx: nothing(), sync=False)
             world.clocks.steady += 1.1
 
             with pytest.raises(JournalUnavailable, match="cannot keep up"):
@@ -288,7 +296,7 @@ class TestTrouble:
         self, journal: SqliteJournal, world: World
     ):
         with stalled(journal):
-            waiting = journal._engine._writer.submit(lambda tx: None, sync=False)
+            waiting = journal._engine._writer.submit(lambda tx: nothing(), sync=False)
             world.clocks.steady += 1.1
             closed = asyncio.ensure_future(journal.close())
             await asyncio.sleep(0)

@@ -33,7 +33,7 @@ CREATE TABLE entry (
   topic       TEXT    NOT NULL,
   event_type  TEXT,
   resource    TEXT    NOT NULL,            -- the order's or customer's id, for people
-  subject     BLOB,                        -- keyed hash of the customer, for purges
+  subject     BLOB,                        -- keyed hashes of the customer, 16 bytes each
   received_at INTEGER NOT NULL,            -- microseconds, exactly as the mapping saw it
   recorded_at INTEGER NOT NULL,
   horizon     INTEGER NOT NULL,            -- milliseconds
@@ -51,7 +51,8 @@ CREATE TABLE body (
   entry    INTEGER PRIMARY KEY,
   headers  BLOB NOT NULL,
   body     BLOB NOT NULL,
-  resource BLOB                            -- what was fetched from the store
+  resource BLOB,                           -- what was fetched from the store
+  sealed   INTEGER NOT NULL DEFAULT 0      -- all three are encrypted
 );
 
 -- One entry at one endpoint.
@@ -79,6 +80,19 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due  ON delivery(target, store, next_at)  WHERE state = 'queued';
 CREATE INDEX delivery_lane ON delivery(lane, stamp, tie, entry) WHERE state = 'queued';
 CREATE INDEX delivery_dead ON delivery(entry)                   WHERE state IN ('refused', 'failed');
+
+-- Why something is a dead letter: a row for each thing that is wrong, none for what is well.
+CREATE TABLE cause (
+  entry    INTEGER NOT NULL,
+  endpoint TEXT    NOT NULL,               -- '': the entry itself
+  place    INTEGER NOT NULL,               -- their order
+  stage    TEXT    NOT NULL,
+  code     TEXT    NOT NULL,
+  file     TEXT    NOT NULL DEFAULT '',
+  line     INTEGER NOT NULL DEFAULT 0,
+  field    TEXT    NOT NULL DEFAULT '',
+  PRIMARY KEY (entry, endpoint, place)
+) WITHOUT ROWID;
 
 -- One thing at one endpoint.
 CREATE TABLE lane (
