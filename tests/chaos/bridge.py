@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.ledger import Book, Killed
@@ -35,7 +35,6 @@ class Node:
     module: str = "bridge.cli"
     _process: asyncio.subprocess.Process | None = None
     _logging: asyncio.Task[None] | None = None
-    ended: list[int] = field(default_factory=list)  #: exit codes
 
     @property
     def pid(self) -> int:
@@ -105,22 +104,19 @@ class Node:
             for pid in self.pids():
                 ports |= ports_to(self.destination_port, pid)
             await asyncio.sleep(0.05)
-        if self.running:
-            self.end()
+        await self.end()
         code = await self._gone()
         self.book.killed.append(Killed(asked, _now(), frozenset(ports)))
         return code
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """End whatever is left of it, without a word in the ledger."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is None:
+            return
+        if self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def output(self) -> str:
-        """Wait for its end, and give what it printed."""
         await self._gone()
-        return self._log.read_text(errors="replace")
 
     @property
     def _log(self) -> Path:
@@ -145,7 +141,6 @@ class Node:
         if self._logging is not None:
             await self._logging
             self._logging = None
-            self.ended.append(code)
         return code
 
     async def _keep_log(self, process: asyncio.subprocess.Process) -> None:
@@ -207,7 +202,7 @@ def ports_to(destination: int, pid: int) -> set[int]:
     try:
         for one in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                sockets.add(os.readlink(one))
+                sockets.add(str(one.readlink()))
         table = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
     except OSError:
         return set()

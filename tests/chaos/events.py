@@ -97,8 +97,9 @@ def customer(shop: Shop, number: int, versions: int) -> Iterator[Event]:
 
 
 def poison(shop: Shop, number: int) -> Event:
-    """A webhook that is signed well and cannot be mapped."""
-    body = json.dumps({"id": number, "updated_at": "no moment", "total_price": [number]}).encode()
+    """A webhook that is signed well and cannot be mapped: broken JSON, or an order of no price."""
+    broken = json.dumps({**_sample("order_paid"), "id": number, "total_price": f"much {number}"})
+    body = (broken[:200] if number % 2 else broken).encode()
     content = Content(Thing(shop.account, f"poison-{number}"), "", "")
     return replace(_event(shop, "orders/paid", content, 1, body), poison=True)
 

@@ -43,7 +43,7 @@ class Judgement:
     tries: int = 0
     delivered: int = 0  #: events that the destination has accepted
     parked: int = 0  #: of them, those whose store was told that they are parked
-    superseded: int = 0  #: events that a newer one of their thing made needless
+    needless: int = 0  #: events that a newer one, or one that says the same, stands for
     dead: int = 0
     lost: Sequence[str] = ()
     unfinished: int = 0
@@ -88,7 +88,7 @@ def judge(ledger: Ledger, terms: Terms) -> Judgement:
         tries=len(ledger.tries),
         delivered=len(delivered),
         parked=sum(first_word.get(one.id) == "parked" for one in delivered),
-        superseded=len(superseded),
+        needless=sum(one.id in covered - taken - shown for one in good),
         dead=len(shown),
         lost=lost,
         unfinished=len(ledger.open),

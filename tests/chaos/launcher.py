@@ -62,7 +62,8 @@ class _Connection(sqlite3.Connection):
 
 
 def _connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
-    return _true_connect(*arguments, **{"factory": _Connection, **options})
+    made: sqlite3.Connection = _true_connect(*arguments, **{"factory": _Connection, **options})
+    return made
 
 
 time.time = _time

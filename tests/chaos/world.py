@@ -123,7 +123,7 @@ class World:
     async def while_loaded(self, harm: Callable[[], Awaitable[None]], **changes: float) -> None:
         """Do harm while an ordinary load is under way."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_whole(self.load(**changes)))
+            group.create_task(_whole(self.load(None, **changes)))
             group.create_task(_whole(harm()))
 
     async def breathe(self, share: float = 0.25) -> None:
@@ -136,7 +136,7 @@ class World:
         await self.journal.suffer(fault, self.size.fault if seconds is None else seconds)
         self.book.away.append(Away(began, _now(), fault))
 
-    def check(self, wanted: str, held: bool, found: str) -> None:  # noqa: FBT001 - it reads so
+    def check(self, wanted: str, held: bool, found: str) -> None:
         """Write down what this scenario wants beyond the promises."""
         self.book.checks.append(Check(wanted, held, found))
 
@@ -158,8 +158,10 @@ class World:
     async def finish(self) -> Ledger:
         """Wait until nothing is open any more, and close the book."""
         until = _now() + self.size.patience
-        while (left := await self.entries("open")) and _now() < until:
+        left = await self.entries("open")
+        while left and _now() < until:
             await asyncio.sleep(_LOOK)
+            left = await self.entries("open")
         return self.book.close(await self.entries("dead"), left)
 
 
@@ -231,7 +233,7 @@ async def _world(
                 module,
             )
             nodes.append(node)
-            stack.callback(node.end)
+            stack.push_async_callback(node.end)
         terms = Terms(request_timeout=size.request_timeout)
         stores = Storefront(book, [node.port for node in nodes], terms, chance)
         await asyncio.gather(*(node.start() for node in nodes))
