@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     mappings: Path = Field(Path("mappings"), description="Folder of the mapping files.")
     journal: str = Field(
         "sqlite:///journal.db",
-        description="Where the journal is: sqlite:///relative/path or sqlite:////absolute/path.",
+        repr=False,
+        description="Where the journal is: sqlite:///relative/path or sqlite:////absolute/path "
+        "for one machine, postgresql://user:password@host:port/database for several.",
     )
     body_limit: int = Field(
         2_097_152, ge=1024, description="Bytes of a webhook's body; a larger one is answered 413."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from bridge.load import Loaded, load, strict
+from tests.postgres import Server, serving
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,3 +42,10 @@ def anyio_backend() -> str:
 def loaded() -> Loaded:
     """The mapping files of the repository."""
     return strict(load(ROOT / "mappings"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL of this process; each test makes a database of its own."""
+    with serving() as server:
+        yield server

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bridge.errors import JournalUnusable
+from bridge.journal.postgres import open_postgres
+from bridge.journal.postgres.address import SCHEMES
 from bridge.journal.protocol import Journal, Opening
 from bridge.journal.sqlite import open_sqlite
 
@@ -12,6 +15,15 @@ async def open_journal(opening: Opening) -> Journal:
 
     Raises:
         JournalUnusable: It is damaged, newer than this program, not ours, or cannot be written.
-        JournalUnavailable: Another program does not let go of it.
+        JournalUnavailable: Another program does not let go of it, or its server is away.
     """
-    return await open_sqlite(opening)
+    scheme = opening.url.partition(":")[0]
+    if scheme in SCHEMES:
+        return await open_postgres(opening)
+    if scheme == "sqlite":
+        return await open_sqlite(opening)
+    raise JournalUnusable(
+        f"the journal's address begins with {scheme[:12]!r}; wanted sqlite:///folder/journal.db, "
+        "sqlite:////folder/journal.db from the root, "
+        "or postgresql://user:password@host:port/database"
+    )

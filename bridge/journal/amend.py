@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.journal.arrivals import Parent, add, hashed, insert, open_lane, written
+from bridge.journal.arrivals import Parent, add, hashed, insert, lanes_of, open_lane, written
 from bridge.journal.deliveries import SETTLE, Delivery, attempt, deliveries, is_ours
 from bridge.journal.lanes import Claim, accept, version_of
 from bridge.journal.protocol import Flight, Planned, Receipt, Standing
@@ -80,6 +80,12 @@ def expand(tx: Transaction, flight: Flight, fetched: Fetched) -> Steps[tuple[Rec
     )
     receipt = Receipt(entry, copy=False, standings=standings, problem=problem, dead=dead)
     return receipt, True
+
+
+def touches(tx: Transaction, flight: Flight, fetched: Fetched) -> frozenset[bytes] | None:
+    """Give the lanes that `expand` is about; None while some of their names have no number."""
+    lanes = lanes_of(tx, fetched.deliveries)
+    return None if lanes is None else lanes | {flight.lane}
 
 
 def _present_or_added(

@@ -15,7 +15,7 @@ from bridge.journal.deliveries import LOOK_AGAIN, Delivery, deliveries, take
 from bridge.journal.keys import subject_of
 from bridge.journal.lanes import Claim, claim
 from bridge.journal.protocol import Arrival, Flight, Planned, Receipt, Standing
-from bridge.journal.transaction import Steps, Transaction, do, each, one, readable
+from bridge.journal.transaction import Steps, Transaction, do, each, foreseen, one, readable
 from bridge.types import Outcome
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,6 +90,24 @@ def receive(tx: Transaction, arrival: Arrival) -> Steps[Receipt]:
         problem=values["problem"],
         dead=arrival.dead,
     )
+
+
+def touches(tx: Transaction, arrival: Arrival) -> frozenset[bytes] | None:
+    """Give the key and the lanes of an arrival; None while some of their names have no number."""
+    key, lanes = foreseen(tx.key(arrival)), lanes_of(tx, arrival.deliveries)
+    return None if key is None or lanes is None else lanes | {key}
+
+
+def lanes_of(tx: Transaction, planned: Sequence[Planned]) -> frozenset[bytes] | None:
+    """Give the lanes of deliveries that are no new entry's own; None where one cannot be told."""
+    lanes = set()
+    for new in planned:
+        lane = foreseen(tx.lane(new, 0))
+        if lane is None:
+            return None
+        if new.identity:
+            lanes.add(lane)
+    return frozenset(lanes)
 
 
 def _copy(tx: Transaction, key: bytes, arrival: Arrival) -> Steps[Receipt]:

@@ -349,6 +349,8 @@ class Journal(Protocol):
 class Opening:
     """How a journal is opened."""
 
-    url: str  #: ``sqlite:///path`` relative, ``sqlite:////path`` absolute
+    #: ``sqlite:///path`` relative, ``sqlite:////path`` absolute, or
+    #: ``postgresql://user:password@host:port/database``
+    url: str = field(repr=False)
     patience: Patience = field(default_factory=Patience)
     register: bool = True  #: False for the command line, which sends nothing

@@ -11,7 +11,7 @@ Statements are written for SQLite and PostgreSQL alike, with ``:name`` for a val
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -123,3 +123,20 @@ class Transaction:
 def readable(text: str) -> str:
     """Replace what cannot be written as UTF-8: halves of a pair, which JSON can smuggle in."""
     return text.encode("utf-8", "replace").decode()
+
+
+#: Makes the steps of one transition, which an engine runs in a transaction.
+Work = Callable[[Transaction], Steps[T]]
+#: The keys and lanes that a transition is about, by which an engine that runs several side by
+#: side keeps those apart that would meet; None: that cannot be told before it runs.
+Touches = Callable[[Transaction], frozenset[bytes] | None]
+
+
+def foreseen(steps: Steps[T]) -> T | None:
+    """Give what *steps* return if they ask for nothing, and None if they do."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    return None

@@ -17,9 +17,9 @@ import pytest
 
 from bridge.errors import JournalUnavailable, JournalUnusable
 from bridge.journal import open_journal
-from bridge.journal.file import workers_folder
 from bridge.journal.protocol import Filter, Opening
-from bridge.journal.turns import Turns
+from bridge.journal.sqlite.file import workers_folder
+from bridge.journal.sqlite.turns import Turns
 from tests.journal.given import Clocks, World, arrival, deliver, planned, record, state
 from tests.journal.sqlite_backend import SqliteBackend
 

@@ -14,8 +14,8 @@ import pytest
 
 from bridge.errors import JournalUnusable
 from bridge.journal import open_journal
-from bridge.journal.file import SCHEMA
 from bridge.journal.protocol import Filter, Opening
+from bridge.journal.sqlite.file import SCHEMA
 from tests.journal.given import Clocks, World
 from tests.journal.sqlite_backend import SqliteBackend
 

@@ -21,13 +21,12 @@ from typing import Any
 import pytest
 
 from bridge.errors import JournalError, JournalUnavailable
-from bridge.journal import checkpoint
-from bridge.journal.checkpoint import Checkpoints
-from bridge.journal.file import connect, workers_folder
 from bridge.journal.protocol import Filter, Journal, Receipt
-from bridge.journal.sqlite import SqliteJournal
+from bridge.journal.sqlite import SqliteJournal, checkpoint
+from bridge.journal.sqlite.checkpoint import Checkpoints
+from bridge.journal.sqlite.file import connect, workers_folder
+from bridge.journal.sqlite.turns import Turns
 from bridge.journal.transaction import Steps, Transaction, each
-from bridge.journal.turns import Turns
 from tests.journal.conformance import JournalConformance
 from tests.journal.given import (
     Clocks,

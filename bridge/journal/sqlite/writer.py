@@ -18,16 +18,13 @@ from typing import Any, TypeVar
 import structlog
 
 from bridge.errors import JournalUnavailable
-from bridge.journal.statements import run
-from bridge.journal.transaction import Steps, Transaction
-from bridge.journal.turns import Turns
+from bridge.journal.sqlite.statements import run
+from bridge.journal.sqlite.turns import Turns
+from bridge.journal.transaction import Transaction, Work
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-
-#: Makes the steps of one transition, which the writer runs in a transaction.
-Work = Callable[[Transaction], Steps[T]]
 
 _LARGEST_BATCH = 256
 _LONGEST_QUEUE = 2_000

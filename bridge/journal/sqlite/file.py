@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from bridge.errors import JournalUnavailable, JournalUnusable
-from bridge.journal.turns import Turns
+from bridge.journal.sqlite.turns import Turns
 
 SCHEMA = 2  #: the version that this program reads and writes
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bridge.errors import JournalUnavailable
-from bridge.journal.checkpoint import Checkpoints
-from bridge.journal.file import connect, workers_folder
-from bridge.journal.statements import run
-from bridge.journal.transaction import Steps, Transaction
-from bridge.journal.turns import Turns
-from bridge.journal.writer import Work, Writer
+from bridge.journal.sqlite.checkpoint import Checkpoints
+from bridge.journal.sqlite.file import connect, workers_folder
+from bridge.journal.sqlite.statements import run
+from bridge.journal.sqlite.turns import Turns
+from bridge.journal.sqlite.writer import Writer
+from bridge.journal.transaction import Steps, Touches, Transaction, Work
 
 T = TypeVar("T")
 
@@ -47,13 +47,15 @@ class Engine:
         monotonic: Callable[[], float],
     ) -> None:
         self.closed = False
+        self.folder = workers_folder(path)
+        self._clock = clock
         with ExitStack() as stack:
             # Ended in reverse: the threads first, then what they use.
             self._reading = stack.enter_context(closing(connect(path, wait=wait, readonly=True)))
             writing = stack.enter_context(closing(connect(path, wait=wait)))
             moving = stack.enter_context(closing(connect(path, wait=wait)))
-            turns = stack.enter_context(closing(Turns(workers_folder(path))))
-            spare = stack.enter_context(closing(Turns(workers_folder(path))))
+            turns = stack.enter_context(closing(Turns(self.folder)))
+            spare = stack.enter_context(closing(Turns(self.folder)))
             self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal reader")
             stack.callback(self._reader.shutdown)
             checkpoints = Checkpoints(moving, spare, wait=wait)
@@ -69,6 +71,10 @@ class Engine:
             )
             stack.callback(self._writer.stop)
             self._stack = stack.pop_all()
+
+    def now(self) -> int:
+        """Read the journal's clock: milliseconds since 1970."""
+        return int(self._clock() * 1000)
 
     async def read(self, steps: Steps[T]) -> T:
         """
@@ -90,6 +96,7 @@ class Engine:
         work: Work[T],
         *,
         sync: bool = False,
+        touches: Touches | None = None,  # noqa: ARG002 - one after the other, nobody is in the way
         unclaimed: Callable[[T], None] = lambda _: None,
     ) -> T:
         """

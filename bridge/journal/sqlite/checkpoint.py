@@ -13,7 +13,7 @@ import threading
 import structlog
 
 from bridge.errors import JournalUnavailable
-from bridge.journal.turns import Turns
+from bridge.journal.sqlite.turns import Turns
 
 log = structlog.get_logger()
 

@@ -1,12 +1,10 @@
 """
-The journal in one SQLite file, for one machine and any number of processes on it.
+The journal, whatever database it lies in.
 
 States, lanes and the reasons behind them are in the operator's guide, chapter "How deliveries
 are kept apart".  This module puts the pieces together:
 
-    file         finds or creates the file
-    engine       its threads: writer (many transitions, one commit), checkpoint, a reader
-    turns        processes write one after the other
+    sqlite, postgres   each opens its database and runs statements in it: an `Engine`
     arrivals     receive; amend: expand, replay
     deliveries   take, settle, back
     lanes        who may send
@@ -18,30 +16,34 @@ are kept apart".  This module puts the pieces together:
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Literal, TypeVar
+from typing import IO, Generic, Literal, Protocol, TypeVar
 
 from bridge.errors import JournalError, JournalUnavailable
 from bridge.journal import amend, arrivals, deliveries, due, life, reads, takeover
-from bridge.journal.engine import Engine
-from bridge.journal.file import explained, path_of, prepare, workers_folder
 from bridge.journal.protocol import (
     Arrival,
     EntrySummary,
     Filter,
     Flight,
-    Opening,
     Patience,
     Planned,
     Receipt,
     Standing,
     Stored,
 )
-from bridge.journal.transaction import Steps, Transaction, count, do, one, rows
-from bridge.journal.writer import Work
+from bridge.journal.transaction import (
+    Steps,
+    Touches,
+    Transaction,
+    Work,
+    count,
+    do,
+    one,
+    rows,
+)
 
 T = TypeVar("T")
 
@@ -62,54 +64,61 @@ ANY_DIRTY = "SELECT 1 FROM lane WHERE dirty = 1 LIMIT 1"
 SYNC = "UPDATE meta SET value = value + 1 WHERE name = 'syncs'"
 
 
-async def open_sqlite(
-    opening: Opening,
-    *,
-    clock: Callable[[], float] = time.time,
-    monotonic: Callable[[], float] = time.monotonic,
-    wait: float = 0.5,
-) -> SqliteJournal:
+class Engine(Protocol):
+    """What runs statements: the database's own room brings one."""
+
+    closed: bool
+    folder: Path  #: where the workers of this machine hold their locks
+
+    def now(self) -> int:
+        """Read the journal's clock: milliseconds since 1970."""
+        ...
+
+    async def read(self, steps: Steps[T]) -> T:
+        """Run *steps*, which write nothing; raises `JournalUnavailable`."""
+        ...
+
+    async def write(
+        self,
+        work: Work[T],
+        *,
+        sync: bool,
+        touches: Touches | None,
+        unclaimed: Callable[[T], None],
+    ) -> T:
+        """
+        Run *work* in a transaction, perhaps together with others.
+
+        Args:
+            sync: Return when its commit, and every one before it, is on disk.
+            touches: The keys and lanes that it is about; None: it is run beside no other.
+            unclaimed: Called with the result when nobody waits for it any more.
+
+        Raises:
+            JournalUnavailable: The journal is closed, cannot keep up, or cannot be written now.
+        """
+        ...
+
+    async def close(self, last: Work[None]) -> None:
+        """Write what is queued and then *last*, on disk; let go of everything in any case."""
+        ...
+
+
+E = TypeVar("E", bound=Engine)
+
+
+class DurableJournal(Generic[E]):
     """
-    Open or create the journal at *opening*'s path.
+    A `Journal` in a database; the database's room opens it.
 
     Args:
-        clock: Seconds since 1970: decides when to try again, never who may send.
         monotonic: Seconds: decides who is gone.
-        wait: Seconds to wait for other processes, and again for other programs.
-
-    Raises:
-        JournalUnusable: It is damaged, newer, not ours, or cannot be written here.
-        JournalUnavailable: Another program does not let go of it.
     """
-    path = path_of(opening.url)
-    secret = await asyncio.to_thread(prepare, path, wait)
-    with explained(path):
-        journal = SqliteJournal(path, secret, opening.patience, clock, monotonic, wait)
-    if opening.register:
-        try:
-            await journal.register()
-        except BaseException:
-            await journal.close()
-            raise
-    return journal
 
-
-class SqliteJournal:
-    """A `Journal`; `open_sqlite` makes one."""
-
-    def __init__(
-        self,
-        path: Path,
-        secret: bytes,
-        patience: Patience,
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        wait: float,
-    ) -> None:
-        self._engine = Engine(path, secret, wait=wait, clock=clock, monotonic=monotonic)
-        self._folder = workers_folder(path)
+    def __init__(self, engine: E, patience: Patience, monotonic: Callable[[], float]) -> None:
+        self._engine = engine
+        self._folder = engine.folder
         self._patience = patience
-        self._clock = clock
         self._monotonic = monotonic
         self._host = life.host_of(self._folder)
         self._watch = life.Watch(patience)
@@ -138,7 +147,9 @@ class SqliteJournal:
     async def receive(self, arrival: Arrival, *, sync: bool) -> Receipt:
         """Record *arrival* unless it is a copy, and take the lanes that are free."""
         self._worker()
-        return await self._write(partial(arrivals.receive, arrival=arrival), sync=sync)
+        work = partial(arrivals.receive, arrival=arrival)
+        touches = partial(arrivals.touches, arrival=arrival)
+        return await self._write(work, sync=sync, touches=touches)
 
     async def take(self, entry: int, endpoint: str) -> Standing:
         """Try again to take the lane of a queued delivery."""
@@ -147,7 +158,8 @@ class SqliteJournal:
         def work(tx: Transaction) -> Steps[Standing]:
             return (yield from deliveries.take(tx, (yield from deliveries.find(entry, endpoint))))
 
-        return await self._write(work)
+        # Its lane is not known yet, which does no harm: TAKE alone decides.
+        return await self._write(work, touches=_nothing)
 
     async def settle(
         self,
@@ -159,7 +171,7 @@ class SqliteJournal:
     ) -> bool:
         """Write the last word of a flight and free its lane; False when it was taken over."""
         work = partial(deliveries.settle, flight=flight, state=state, reason=reason)
-        return self._noted(await self._write(work, sync=sync))
+        return self._noted(await self._write(work, sync=sync, touches=_lane_of(flight)))
 
     async def back(
         self,
@@ -179,7 +191,7 @@ class SqliteJournal:
             reason=reason,
             attempted=attempted,
         )
-        return self._noted(await self._write(work))
+        return self._noted(await self._write(work, touches=_lane_of(flight)))
 
     async def expand(
         self,
@@ -200,7 +212,8 @@ class SqliteJournal:
             resource, deliveries, event_type, resource_id, subjects, problem, dead, horizon
         )
         work = partial(amend.expand, flight=flight, fetched=fetched)
-        receipt, ours = await self._write(work, sync=sync)
+        touches = partial(amend.touches, flight=flight, fetched=fetched)
+        receipt, ours = await self._write(work, sync=sync, touches=touches)
         self._noted(ours)
         return receipt
 
@@ -210,11 +223,11 @@ class SqliteJournal:
 
     async def standings(self, entry: int) -> tuple[Standing, ...]:
         """Where the deliveries of *entry* stand."""
-        return await self._engine.read(reads.standings(entry, self._now()))
+        return await self._engine.read(reads.standings(entry, self._engine.now()))
 
     async def sync(self) -> None:
         """Return when everything committed so far is on disk."""
-        await self._write(lambda _: do(SYNC, {}), sync=True)
+        await self._write(lambda _: do(SYNC, {}), sync=True, touches=_nothing)
 
     async def due(self, limit: int = 64, room: Mapping[str, int] = {}) -> tuple[Standing, ...]:
         """Take deliveries whose time has come, fairly over targets and stores."""
@@ -226,14 +239,14 @@ class SqliteJournal:
     async def next_due(self, without: Collection[str] = ()) -> float | None:
         """Seconds until the earliest queued delivery of ours is due."""
         at = await self._engine.read(due.next_due(without))
-        return None if at is None else max(0, at - self._now()) / 1000
+        return None if at is None else max(0, at - self._engine.now()) / 1000
 
     async def beat(self) -> bool:
         """Give a sign of life; False when this worker was declared gone."""
         me = self._worker()
         # Counted from before it was asked for: others may have seen it as early as that.
         at = self._monotonic()
-        alive = await self._write(lambda _: count(BEAT, {"me": me})) == 1
+        alive = await self._write(lambda _: count(BEAT, {"me": me}), touches=_nothing) == 1
         if alive:
             self._last_beat = at
         return self._noted(alive)
@@ -311,9 +324,6 @@ class SqliteJournal:
             if self._lock is not None:
                 self._lock.close()
 
-    def _now(self) -> int:
-        return int(self._clock() * 1000)
-
     def _worker(self) -> int:
         if self._me is None:
             raise JournalError("this journal was opened without a worker: it sends nothing")
@@ -323,8 +333,10 @@ class SqliteJournal:
         self._gone = self._gone or not ours
         return ours
 
-    async def _write(self, work: Work[T], *, sync: bool = False) -> T:
-        return await self._engine.write(work, sync=sync, unclaimed=self._give_back)
+    async def _write(
+        self, work: Work[T], *, sync: bool = False, touches: Touches | None = None
+    ) -> T:
+        return await self._engine.write(work, sync=sync, touches=touches, unclaimed=self._give_back)
 
     def _give_back(self, result: object) -> None:
         """Free the lanes that were taken for somebody who has stopped waiting."""
@@ -342,6 +354,14 @@ class SqliteJournal:
                 await asyncio.sleep(1.0)
             else:
                 return
+
+
+def _nothing(_: Transaction) -> frozenset[bytes]:
+    return frozenset()
+
+
+def _lane_of(flight: Flight) -> Touches:
+    return lambda _: frozenset((flight.lane,))
 
 
 def _flights(result: object) -> Iterator[Flight]:
