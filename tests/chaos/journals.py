@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.postgres import Server, Wire, serving, wired
+
 #: Holds the journal's file for some seconds, as a careless program of the operator's would.
 _LOCKER = """
 import sqlite3, sys, time
@@ -32,10 +34,6 @@ _LEAST_FILE = 4096
 #: Let go of the file system when the last file in it is closed.
 #: Source: https://man7.org/linux/man-pages/man2/umount.2.html
 _MNT_DETACH = 2
-
-
-class Absent(Exception):
-    """A journal, or a fault of it, cannot be had here; the message says why."""
 
 
 Seconds = float
@@ -55,13 +53,40 @@ class Journal:
         await self.faults[fault](seconds)
 
 
+class Hosts:
+    """The database servers of one run: one for all scenarios, and own ones for rough treatment."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._shared: Server | None = None
+        self._starting = asyncio.Lock()
+
+    async def __aenter__(self) -> Hosts:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._stack.close)
+
+    async def server(self, *, own: bool) -> Server:
+        """Give a server, and start it if there is none yet or an *own* one is wanted."""
+        async with self._starting:
+            if own or self._shared is None:
+                # As durable as in earnest, or a restart would prove nothing.
+                started = await asyncio.to_thread(self._stack.enter_context, serving(durable=True))
+                if own:
+                    return started
+                self._shared = started
+            return self._shared
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a journal is wanted."""
+    """Where a journal is wanted, and for what."""
 
     folder: Path
     pids: Callable[[], Iterable[int]]  #: the serving processes
-    small_disk: bool = False  #: whether it will be filled
+    hosts: Hosts
+    needs: frozenset[str] = frozenset()  #: faults that it will be given
 
 
 #: Makes a journal, and takes it down afterwards.
@@ -74,10 +99,11 @@ async def sqlite(site: Site) -> AsyncIterator[Journal]:
     place = site.folder / "disk"
     place.mkdir()
     path = place / "journal.db"
-    with _disk(place) if site.small_disk else contextlib.nullcontext(enter_result=False) as mounted:
+    disk = _disk(place) if "full" in site.needs else contextlib.nullcontext(enter_result=False)
+    with disk as mounted:
         faults: dict[str, Fault] = {
             "locked": lambda seconds: _lock(path, seconds),
-            "readonly": lambda seconds: _spoil(site.folder / "readonly", seconds),
+            "read-only": lambda seconds: _spoil(site.folder / "readonly", seconds),
             "full": lambda seconds: (
                 _fill(place / "ballast", seconds) if mounted else _limit(site.pids, seconds)
             ),
@@ -87,20 +113,51 @@ async def sqlite(site: Site) -> AsyncIterator[Journal]:
 
 @contextlib.asynccontextmanager
 async def postgres(site: Site) -> AsyncIterator[Journal]:
-    """A server of our own."""
-    if site:
-        raise Absent(ABSENT["postgres"])
-    yield Journal("postgres", "", {})
+    """A database of its own; behind a wire where it will be cut off."""
+    server = await site.hosts.server(own="restarted" in site.needs)
+    database = await server.database()
+    async with contextlib.AsyncExitStack() as stack:
+        port = server.port
+        faults: dict[str, Fault] = {
+            "locked": lambda seconds: _lock_tables(server, database, seconds),
+            "restarted": lambda seconds: _restart(server, seconds),
+        }
+        if "cut off" in site.needs:
+            wire = await stack.enter_async_context(wired(server.port))
+            port, faults["cut off"] = wire.own, lambda seconds: _cut(wire, seconds)
+        yield Journal("postgres", server.url(database, port=port), faults)
 
 
 JOURNALS: Mapping[str, Maker] = {"sqlite": sqlite, "postgres": postgres}
 #: What each can be made to suffer.
 FAULTS: Mapping[str, frozenset[str]] = {
-    "sqlite": frozenset({"locked", "readonly", "full"}),
-    "postgres": frozenset({"restarted", "cut off"}),
+    "sqlite": frozenset({"locked", "read-only", "full"}),
+    "postgres": frozenset({"locked", "restarted", "cut off"}),
 }
-#: Journals that cannot be had here, and why.
-ABSENT: Mapping[str, str] = {"postgres": "the bridge has no PostgreSQL journal yet"}
+
+
+async def _lock_tables(server: Server, database: str, seconds: float) -> None:
+    async with server.connection(database) as db, db.transaction():
+        await db.execute("LOCK TABLE entry, delivery, lane IN ACCESS EXCLUSIVE MODE")
+        await asyncio.sleep(seconds)
+
+
+async def _restart(server: Server, seconds: float) -> None:
+    """Once in good order and once as by a crash."""
+    await asyncio.to_thread(server.restart, "fast")
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(server.restart, "immediate")
+
+
+async def _cut(wire: Wire, seconds: float) -> None:
+    """First nothing comes through, as behind a dead router; then everything is refused."""
+    try:
+        wire.dead = True
+        await asyncio.sleep(seconds / 2)
+        wire.sever()
+        await asyncio.sleep(seconds / 2)
+    finally:
+        wire.mend()
 
 
 @contextlib.contextmanager

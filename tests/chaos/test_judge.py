@@ -252,6 +252,8 @@ def test_a_connection_that_nobody_took_is_no_answer_and_no_miss() -> None:
 
 
 def test_what_a_scenario_wants_beyond_that_is_judged() -> None:
-    ledger = Ledger([PAID], [told(PAID)], [stored(PAID)], checks=[Check("tea", held=False, found="coffee")])
+    ledger = Ledger(
+        [PAID], [told(PAID)], [stored(PAID)], checks=[Check("tea", held=False, found="coffee")]
+    )
 
     assert judge(ledger, TERMS).broken == ("tea: coffee",)

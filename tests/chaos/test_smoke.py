@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.__main__ import main
+from tests.chaos.journals import Hosts
 from tests.chaos.scenarios import ALL
 from tests.chaos.scenarios.destinations import SCENARIOS
 from tests.chaos.world import QUICK, Setup, play
@@ -20,7 +21,8 @@ async def test_a_destination_that_keeps_answers_back_doubles_nothing_unexplained
     small = replace(scenario, setup=Setup(nodes=1))
     size = replace(QUICK, orders=8, seconds=0.5, fault=0.2, quiet=0.1)
 
-    report = await play(small, "sqlite", size, 1, tmp_path)
+    async with Hosts() as hosts:
+        report = await play(small, "sqlite", size, 1, hosts, tmp_path)
 
     assert report.trouble == ""
     found = report.judgement

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from tests.chaos.destination import HEALTHY, Behaviour, Program
-from tests.chaos.world import Scenario, World
+from tests.chaos.world import Scenario, Setup, World
 
 _500 = Behaviour("500", status=500, accepts=False)
 _429 = Behaviour("429", status=429, headers={"retry-after": "2"}, accepts=False)
@@ -54,7 +54,7 @@ def _flapping(world: World) -> Program:
 
 
 def _scenario(name: str, about: str, make: Callable[[World], Program]) -> Scenario:
-    return Scenario(name, about, _for_a_while(make))
+    return Scenario(name, about, _for_a_while(make), Setup(nodes=1))
 
 
 SCENARIOS: Sequence[Scenario] = (
