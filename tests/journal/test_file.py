@@ -232,7 +232,7 @@ async def test_half_a_journal_is_never_found(path: Path):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://bridge:s3cret@db/bridge", "journal.db", "sqlite://x", "sqlite:///"]
+    "url", ["mysql://bridge:s3cret@db/bridge", "journal.db", "sqlite://x", "sqlite:///"]
 )
 async def test_other_addresses_are_refused_without_telling_a_password(url: str):
     with pytest.raises(JournalUnusable, match="wanted sqlite:///") as caught:

@@ -13,16 +13,19 @@ import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bridge.journal.protocol import Flight, Journal, Planned, Standing
 from bridge.types import Outcome
-from tests.journal.given import Clocks, World, arrival, planned
+from tests.journal.given import Backend, Clocks, World, arrival, planned
+from tests.journal.postgres_backend import PostgresBackend
 from tests.journal.sqlite_backend import SqliteBackend
+from tests.postgres import Server
 
 T = TypeVar("T")
 Version = tuple[int, int, int]
@@ -56,14 +59,17 @@ class Promises(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.world = World(SqliteBackend(Path(self.folder.name) / "journal.db"))
+        self.world = World(self.backend())
         self.workers = [self.run(self.world.worker()) for _ in range(2)]
         self.ghosts: list[Journal] = []  #: declared gone, and do not know it
         self.gone: list[Journal] = []
         self.keys: dict[str, int] = {}
         self.deliveries: dict[int, Delivery] = {}
         self.lanes: dict[str, Lane] = {"1": Lane(), "ana@example.com": Lane()}
+
+    def backend(self) -> Backend:
+        """Bring an empty journal."""
+        raise NotImplementedError
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -74,7 +80,6 @@ class Promises(RuleBasedStateMachine):
         finally:
             self.run(self.world.close())
             self.runner.close()
-            self.folder.cleanup()
 
     # What workers do.
 
@@ -227,14 +232,25 @@ class Promises(RuleBasedStateMachine):
     def refresh(self) -> None:
         """See where all stand, and that each got there by a way that is allowed."""
         changed = []
-        for entry, delivery in self.deliveries.items():
-            (standing,) = self.run(self.workers[0].standings(entry))
+        for entry, standing in self.standings(self.workers[0]):
+            delivery = self.deliveries[entry]
             if standing.outcome.state != delivery.state:
                 changed.append((entry, delivery, standing.outcome))
         # What is ignored is the newest, and makes others stale.
         for entry, delivery, outcome in sorted(changed, key=lambda one: one[2].state != "ignored"):
             self.changed(entry, delivery, outcome)
             delivery.state = outcome.state
+
+    def standings(self, journal: Journal) -> list[tuple[int, Standing]]:
+        """Where every entry's only delivery stands."""
+
+        async def ask() -> list[tuple[Standing, ...]]:
+            return await asyncio.gather(*(journal.standings(one) for one in self.deliveries))
+
+        return [
+            (entry, standing)
+            for entry, (standing,) in zip(self.deliveries, self.run(ask()), strict=True)
+        ]
 
     def changed(self, entry: int, delivery: Delivery, now: Outcome) -> None:
         lane = self.lanes[delivery.lane]
@@ -268,8 +284,8 @@ class Promises(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self) -> None:
         self.refresh()
-        for entry, delivery in self.deliveries.items():
-            (standing,) = self.run(self.workers[1].standings(entry))
+        for entry, standing in self.standings(self.workers[1]):
+            delivery = self.deliveries[entry]
             if delivery.state == "queued" and delivery.park:
                 assert standing.due_in is not None, f"nobody will ever send {entry}"
             if delivery.state == "flying":
@@ -301,12 +317,44 @@ class Promises(RuleBasedStateMachine):
                     self.report(self.workers[0], standing.flight, "delivered", 0)
 
 
-TestPromises = Promises.TestCase
-TestPromises.settings = settings(
-    max_examples=25,
-    stateful_step_count=30,
-    deadline=None,
-    # Every step is a transaction or several: to shrink a failure would take minutes.
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+class OnSqlite(Promises):
+    def backend(self) -> Backend:
+        self.folder = tempfile.TemporaryDirectory()
+        return SqliteBackend(Path(self.folder.name) / "journal.db")
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.folder.cleanup()
+
+
+class OnPostgres(Promises):
+    server: ClassVar[Server]
+
+    def backend(self) -> Backend:
+        return PostgresBackend(self.run(self.server.schema()))
+
+
+@pytest.fixture(autouse=True)
+def server(postgres: Server) -> None:
+    """A state machine takes no fixtures."""
+    OnPostgres.server = postgres
+
+
+def often(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        # Every step is a transaction or several: to shrink a failure would take minutes.
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+
+
+TestPromisesOnSqlite = OnSqlite.TestCase
+TestPromisesOnSqlite.settings = often(25)
+
+TestPromisesOnPostgres = OnPostgres.TestCase
+TestPromisesOnPostgres.settings = often(8)

@@ -7,6 +7,7 @@ beside its message is left out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ _WANTED = "wanted postgresql://user:password@host:port/database"
 _RULES = """
 SET application_name = 'webhook-bridge';
 SET default_transaction_isolation = 'read committed';
-SET lock_timeout = '1s';
+SET lock_timeout = '400ms';
 SET idle_in_transaction_session_timeout = '5s';
 SET enable_seqscan = off;
 SET jit = off;
@@ -39,6 +40,8 @@ _IN_EARNEST = """
 SELECT set_config('synchronous_commit', 'on', false)
  WHERE current_setting('synchronous_commit') = 'off'
 """
+
+_SECRET = "SELECT value FROM meta WHERE name = 'secret'"  # noqa: S105 - a statement
 
 _REFUSED = (
     asyncpg.InvalidPasswordError,
@@ -88,11 +91,18 @@ class Address:
         return cls(url, shown, unquote(user) or "of this process", database)
 
 
-async def connect(address: Address) -> Connection:
-    """Open one connection; raises what `explained` explains."""
+async def connect(address: Address, secret: bytes | None = None) -> Connection:
+    """
+    Open one connection; raises what `explained` explains.
+
+    Args:
+        secret: That of the journal which must lie there.
+    """
     db: Connection = await asyncpg.connect(address.url, **options())
     try:
         await settle_in(db)
+        if secret is not None and await db.fetchval(_SECRET, timeout=_CONNECT_WITHIN) != secret:
+            raise JournalUnavailable(f"another journal lies in {address.shown} than before")
     except BaseException:
         db.terminate()
         raise
@@ -133,8 +143,13 @@ def is_lost(db: Reader, error: BaseException) -> bool:
 
 def told(error: BaseException) -> str:
     """Say what went wrong, without any row or value."""
+    if isinstance(error, JournalUnavailable):
+        return str(error)
     if isinstance(error, asyncpg.PostgresError):
         return str(error.args[0]) if error.args else type(error).__name__
+    if isinstance(error, ConnectionError) and error.errno:
+        # What asyncio says instead is where it tried, not why it failed.
+        return os.strerror(error.errno)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

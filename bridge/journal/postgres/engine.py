@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,8 +41,8 @@ class Engine:
     ) -> None:
         self.closed = False
         self.folder = folder
-        self._address = address
-        self._writer = Writer(Transaction(secret), lambda: connect(address), clock)
+        self._connect = partial(connect, address, secret)
+        self._writer = Writer(Transaction(secret), self._connect, clock)
         self._readers = asyncpg.create_pool(
             address.url,
             min_size=0,
@@ -54,7 +55,7 @@ class Engine:
 
     async def start(self) -> None:
         """Open the writing connection; raises what `explained` explains."""
-        self._writer.start(await connect(self._address))
+        self._writer.start(await self._connect())
         await self._readers
 
     def now(self) -> int:

@@ -154,7 +154,8 @@ class Writer:
         self._closing = True
         self._gathered.set()
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=_SHUTDOWN)
+            # What waits for a server that is away has been told so, and is not waited for.
+            await asyncio.wait([self._task], timeout=_SHUTDOWN if self._db is not None else 0)
             self.abandon()
             await asyncio.wait([self._task])
 
@@ -233,16 +234,21 @@ class Writer:
         groups = deque([batch])
         tries = 0
         while groups:
+            db = await self._connected()
+            # Only now: who gave up while the server was away was told that nothing is written.
             group = [item for item in groups.popleft() if not item.given_up]
             if not group:
                 continue
             try:
-                results = await self._commit(group)
+                results = await self._commit(db, group)
             except _LostError:
                 groups.appendleft(group)
             except Exception as error:  # noqa: BLE001 - the task must outlive every batch
                 tries += 1
                 most = _TRIES if len(group) == 1 else 2
+                if isinstance(error, asyncpg.LockNotAvailableError):
+                    # Whoever has it may be frozen: those who need nothing of it go on.
+                    most = 1
                 if isinstance(error, _IN_THE_WAY) and tries < most:
                     groups.appendleft(group)
                     continue
@@ -257,7 +263,7 @@ class Writer:
                 for item, result in zip(group, results, strict=True):
                     _hand_over(item, result)
 
-    async def _commit(self, group: Sequence[_Item]) -> list[Any]:
+    async def _commit(self, db: Connection, group: Sequence[_Item]) -> list[Any]:
         """
         Run a group in one transaction.
 
@@ -265,7 +271,6 @@ class Writer:
             _LostError: The connection was lost, and nothing is written.
             Exception: What one of the group fails with; nothing is written.
         """
-        db = await self._connected()
         sync = any(item.sync for item in group)
         begin = "BEGIN" if sync else "BEGIN; SET LOCAL synchronous_commit = off"
         try:
