@@ -64,7 +64,7 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of everything that is left to chance")
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")
     parser.add_argument(
-        "--side-by-side", type=int, default=8, metavar="N", help="scenarios that run at once"
+        "--side-by-side", type=int, default=5, metavar="N", help="scenarios that run at once"
     )
     return parser.parse_args(arguments)
 

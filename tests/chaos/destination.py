@@ -15,7 +15,7 @@ import re
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tests.chaos.ledger import Accepted, Book, Content, Ending, Thing
@@ -141,6 +141,7 @@ class Destination:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
+        came = _now()
         if behaviour.before and await _left(reader, behaviour.before):
             return False
         # Stored first, told later: what happens to the answer changes nothing about it.
@@ -148,7 +149,7 @@ class Destination:
         stored = behaviour.accepts and behaviour.status != 429
         if stored:
             content = _content(account, asked)
-            entry = Accepted(content, _now(), _now(), "untold", asked.port, behaviour.name)
+            entry = Accepted(content, came, _now(), _now(), "untold", asked.port, behaviour.name)
             self._book.accepted.append(entry)
         ending: Ending = "untold"
         keep = False
@@ -160,9 +161,7 @@ class Destination:
         finally:
             if stored:
                 old = self._book.accepted[slot]
-                self._book.accepted[slot] = Accepted(
-                    old.content, old.at, _now(), ending, old.port, old.behaviour
-                )
+                self._book.accepted[slot] = replace(old, ended=_now(), ending=ending)
         return keep
 
 

@@ -76,6 +76,7 @@ class Accepted:
     """One time that the destination stored something."""
 
     content: Content
+    asked: float  #: when the request was complete
     at: float
     ended: float  #: when the exchange was over
     ending: Ending
@@ -122,6 +123,7 @@ class Ledger:
     dead: frozenset[int] = frozenset()  #: entries that the journal shows as dead letters
     open: frozenset[int] = frozenset()  #: entries that were still unfinished when time was up
     checks: Sequence[Check] = ()
+    lag: float = 0.0  #: seconds by which the harness itself was late, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Book:
     killed: list[Killed] = field(default_factory=list)
     away: list[Away] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    lag: float = 0.0
 
     def close(self, dead: frozenset[int], open_: frozenset[int]) -> Ledger:
         """Give what was written, with what the journal says at the end."""
@@ -157,4 +160,5 @@ class Book:
             dead,
             open_,
             tuple(self.checks),
+            self.lag,
         )

@@ -12,6 +12,8 @@ from rich.table import Table
 from tests.chaos.judge import Judgement, spelled
 from tests.chaos.world import Report
 
+#: Seconds by which the harness may be late without a word about it.
+_MUCH = 0.3
 _COLUMNS = (
     "scenario",
     "journal",
@@ -41,6 +43,13 @@ def show(reports: Sequence[Report], console: Console) -> None:
     for report in reports:
         table.add_row(report.scenario, report.journal, *_cells(report))
     console.print(table)
+    late = [one for one in reports if one.judgement and one.judgement.lag > _MUCH]
+    if late:
+        longest = max(one.judgement.lag for one in late if one.judgement)
+        console.print(
+            f"The machine was too busy in {len(late)} of {len(reports)}: the harness itself was up "
+            f"to {longest:.2f} s late there, and so may be every time above."
+        )
     for report in reports:
         if report.held:
             continue
@@ -123,5 +132,6 @@ def _values(found: Judgement) -> Mapping[str, Any]:
                 )
             },
         },
+        "harness_late_by": round(found.lag, 3),
         "broken": list(found.broken),
     }

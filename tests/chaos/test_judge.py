@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.judge import GRACE, Judgement, judge, measure
+from tests.chaos.judge import Judgement, deadline, judge, measure
 from tests.chaos.ledger import (
     Accepted,
     Away,
@@ -38,7 +38,7 @@ def told(one: Event, status: int | None = 200, word: str = "delivered", took: fl
 def stored(
     one: Event, at: float = 11.0, ending: Ending = "told", port: int = 4001, lasts: float = 0.1
 ) -> Accepted:
-    return Accepted(one.content, at, at + lasts, ending, port)
+    return Accepted(one.content, at, at, at + lasts, ending, port)
 
 
 def killed(at: float, *ports: int, asked: float | None = None) -> Killed:
@@ -181,13 +181,25 @@ def test_a_double_of_a_process_that_died_before_it_wrote_is_case_2() -> None:
     "kill",
     [
         killed(12.0, 4002),  # another process
-        killed(10.9),  # before it was accepted
+        killed(7.5),  # before it can have been sent
         killed(14.0),  # when it had had its time to write
         killed(12.0, asked=11.0),  # it was asked to end, and writes down what it knows
     ],
 )
 def test_a_death_that_had_nothing_to_do_with_it_excuses_nothing(kill: Killed) -> None:
     assert broken(doubled("told", kill)) == {"no double"}
+
+
+def test_a_request_that_was_out_at_the_death_may_be_accepted_after_it() -> None:
+    assert doubled("left", killed(10.9)).residual == {2: 1}
+
+
+def test_a_harness_that_was_late_has_seen_less_of_a_wait_than_there_was() -> None:
+    accepted = [stored(PAID, 11.0, "left", lasts=2.0), stored(PAID, 20.0)]
+    ledger = Ledger([PAID], [told(PAID)], accepted)
+
+    assert broken(judge(ledger, TERMS)) == {"no double"}
+    assert judge(replace(ledger, lag=0.8), TERMS).residual == {1: 1}
 
 
 def test_a_stop_that_cuts_a_request_off_is_case_2() -> None:
@@ -229,7 +241,7 @@ def test_an_older_event_that_was_put_right_again_is_counted_apart() -> None:
 
 def test_one_late_answer_in_a_thousand_is_late_but_two_break_the_promise() -> None:
     def found(late: int) -> Judgement:
-        tries = [told(PAID)] * (1000 - late) + [told(PAID, took=4.25 + GRACE + 0.01)] * late
+        tries = [told(PAID)] * (1000 - late) + [told(PAID, took=deadline(TERMS) + 0.01)] * late
         return judge(Ledger([PAID], tries, [stored(PAID)]), TERMS)
 
     assert found(1).held

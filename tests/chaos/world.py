@@ -26,6 +26,8 @@ from tests.chaos.store import Manners, Storefront
 _NUMBER = re.compile(r"^\s*([0-9]+)\s")
 #: Seconds between two looks at what the journal still holds open.
 _LOOK = 0.5
+#: Seconds between two looks at how late the harness itself is.
+_TICK = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ class World:
                 await asyncio.sleep(_LOOK)
         finally:
             await journal.close()
-        return self.book.close(await self.entries("dead"), await self.entries("open"))
+        dead, left = await asyncio.gather(self.entries("dead"), self.entries("open"))
+        return self.book.close(dead, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,8 @@ async def _world(
             )
             nodes.append(node)
             stack.push_async_callback(node.end)
+        watching = asyncio.create_task(_watch_ourselves(book))
+        stack.callback(watching.cancel)
         terms = Terms(request_timeout=size.request_timeout)
         stores = Storefront(book, [node.port for node in nodes], terms, chance)
         await asyncio.gather(*(node.start() for node in nodes))
@@ -320,6 +325,14 @@ def _spell(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it did not come to an end in time"
     return f"{type(error).__name__}: {error}"
+
+
+async def _watch_ourselves(book: Book) -> None:
+    """Write down how late this process gets to what it should do."""
+    while True:
+        due = _now() + _TICK
+        await asyncio.sleep(_TICK)
+        book.lag = max(book.lag, _now() - due)
 
 
 async def _whole(work: Awaitable[None]) -> None:

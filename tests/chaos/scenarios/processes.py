@@ -12,7 +12,7 @@ from tests.chaos.world import Scenario, Setup, World
 #: Slow enough that something is always under way.
 _UNDER_WAY = Behaviour("slow", before=0.05, after=0.15)
 _DEAD = Behaviour("503", status=503, accepts=False)
-_NODE = Setup(nodes=1, workers=3)
+_NODE = Setup(nodes=1, workers=2)
 _PAIR = Setup(nodes=2, workers=2)
 
 
@@ -121,7 +121,7 @@ SCENARIOS: Sequence[Scenario] = (
     Scenario(
         "quiet-day", "Nothing goes wrong: two nodes, two stores, an ordinary load.", quiet_day
     ),
-    Scenario("kill-one", "kill -9 of one of three workers under load.", kill_one, _NODE),
+    Scenario("kill-one", "kill -9 of one of two workers under load.", kill_one, _NODE),
     Scenario("kill-all", "kill -9 of all workers under load, then a restart.", kill_all, _NODE),
     Scenario(
         "kill-often", "kill -9 of some worker every few seconds under load.", kill_often, _PAIR
