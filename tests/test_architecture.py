@@ -39,7 +39,7 @@ ROWS = [
         "engines",
         "logs",
     },
-    {"hydrate", "forward", "flights", "limits", "journal", "jwks", "logins", "settings"},
+    {"hydrate", "client", "forward", "flights", "limits", "journal", "jwks", "logins", "settings"},
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {
         "types",

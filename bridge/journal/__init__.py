@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from bridge.errors import JournalUnusable
-from bridge.journal.postgres import open_postgres
-from bridge.journal.postgres.address import SCHEMES
 from bridge.journal.protocol import Journal, Opening
 from bridge.journal.sqlite import open_sqlite
 
@@ -18,7 +16,10 @@ async def open_journal(opening: Opening) -> Journal:
         JournalUnavailable: Another program does not let go of it, or its server is away.
     """
     scheme = opening.url.partition(":")[0]
-    if scheme in SCHEMES:
+    if scheme in ("postgresql", "postgres"):
+        # Its client takes longer to load than all the rest, and a file does not need it.
+        from bridge.journal.postgres import open_postgres
+
         return await open_postgres(opening)
     if scheme == "sqlite":
         return await open_sqlite(opening)

@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.journal.deliveries import LOOK_AGAIN, Delivery, deliveries, take
 from bridge.journal.keys import subject_of
-from bridge.journal.lanes import Claim, claim
+from bridge.journal.lanes import OPEN_LANE, Claim, claim
 from bridge.journal.protocol import Arrival, Flight, Planned, Receipt, Standing
 from bridge.journal.transaction import Steps, Transaction, do, each, foreseen, one, readable
 from bridge.types import Outcome
@@ -31,8 +31,6 @@ ON CONFLICT (key) DO NOTHING RETURNING id
 KEEP_BODY = "INSERT INTO body (entry, headers, body) VALUES (:entry, :headers, :body)"
 
 COUNT_COPY = "UPDATE entry SET copies = copies + 1 WHERE key = :key RETURNING id, problem, dead"
-
-OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
 
 # A delivery that gets its lane at once is never seen as queued, and so spares an index.
 ADD = """

@@ -70,6 +70,7 @@ class Engine(Protocol):
     """What runs statements: the database's own room brings one."""
 
     closed: bool
+    secret: bytes  #: the journal's own
     folder: Path  #: where the workers of this machine hold their locks
 
     def now(self) -> int:

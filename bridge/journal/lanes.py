@@ -13,6 +13,8 @@ from bridge.journal.protocol import Flight
 from bridge.journal.transaction import Steps, Transaction, count, do, one
 from bridge.types import State
 
+OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
+
 # A barrier that this very entry raised never stands in its own way.  A worker that was declared
 # gone gets nothing: its lanes are being taken over.
 TAKE = """
@@ -121,6 +123,8 @@ def claim(
 def _why_not(version: dict[str, Any], park: bool) -> Steps[Claim]:
     row = yield from one(WHY_NOT, version)
     if row is None:
+        # Another node has just removed it as one that nobody used.
+        yield from do(OPEN_LANE, {"lane": version["lane"]})
         return Claim("queued")
     holder, done, done_is_newer, mark, mark_is_newer = row
     if holder is not None:
@@ -141,8 +145,9 @@ def accept(
 ) -> Steps[None]:
     """Free the lane behind a delivery that is done, and settle what is older as stale."""
     yield from do(ACCEPT, version | {"token": token, "print": print_, "sent": sent})
-    yield from supersede(tx, version)
-    yield from wake(tx, version["lane"])
+    if (yield from one(ANY_WAITS, version)):
+        yield from supersede(tx, version)
+        yield from wake(tx, version["lane"])
 
 
 def release(tx: Transaction, lane: bytes, token: int) -> Steps[bool]:
@@ -155,8 +160,7 @@ def release(tx: Transaction, lane: bytes, token: int) -> Steps[bool]:
 
 def wake(tx: Transaction, lane: bytes) -> Steps[None]:
     """Make those due that wait in a lane and had no attempt yet."""
-    if (yield from one(ANY_WAITS, {"lane": lane})):
-        yield from do(WAKE, {"lane": lane, "now": tx.now})
+    yield from do(WAKE, {"lane": lane, "now": tx.now})
 
 
 def raise_mark(version: dict[str, Any]) -> Steps[None]:
@@ -166,9 +170,8 @@ def raise_mark(version: dict[str, Any]) -> Steps[None]:
 
 def supersede(tx: Transaction, version: dict[str, Any]) -> Steps[None]:
     """Settle what waits in the lane and is older than *version* as stale."""
-    if (yield from one(ANY_WAITS, version)):
-        reason = _delivered(version["entry"])
-        yield from do(SUPERSEDE, version | {"reason": reason, "now": tx.now})
+    reason = _delivered(version["entry"])
+    yield from do(SUPERSEDE, version | {"reason": reason, "now": tx.now})
 
 
 def report_late(tx: Transaction, flight: Flight, *, accepted: bool, reason: str) -> Steps[None]:

@@ -79,7 +79,8 @@ async def _run(
         async with places:
             scenario, kind = job
             report = await play(scenario, kind, size, seed, hosts, keep)
-        state = "kept" if report.held else report.trouble or "NOT KEPT"
+        broken = report.judgement.broken if report.judgement else [report.trouble]
+        state = "kept" if report.held else f"NOT KEPT: {'; '.join(broken)}"
         console.print(f"{report.seconds:6.1f} s  {kind}  {scenario.name}: {state}", markup=False)
         return report
 

@@ -60,6 +60,13 @@ def test_a_stop_is_given_the_time_that_it_takes():
     assert float(COMPOSE["services"]["bridge"]["stop_grace_period"].removesuffix("s")) >= takes
 
 
+def test_locks_of_processes_outlive_the_service() -> None:
+    """Else what a killed bridge left in PostgreSQL is taken up only after a minute."""
+    (folder,) = re.findall(r"^Environment=TMPDIR=(.+)$", UNIT, re.MULTILINE)
+
+    assert folder == f"/var/lib/{re.findall('^StateDirectory=(.+)$', UNIT, re.MULTILINE)[0]}"
+
+
 def test_proxies_and_bridge_refuse_the_same_size():
     assert DEFAULT.body_limit == size(r"client_max_body_size (\d+)(\w*);", NGINX)
     assert DEFAULT.body_limit == size(r"max_size (\d+)(\w*)\n", CADDY)

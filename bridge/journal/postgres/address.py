@@ -19,8 +19,6 @@ import asyncpg
 from bridge.errors import JournalUnavailable, JournalUnusable
 from bridge.journal.postgres.statements import Connection, Reader
 
-SCHEMES = ("postgresql", "postgres")
-
 _CONNECT_WITHIN = 5.0
 _WANTED = "wanted postgresql://user:password@host:port/database"
 

@@ -40,6 +40,7 @@ class Engine:
         clock: Callable[[], float] | None,
     ) -> None:
         self.closed = False
+        self.secret = secret
         self.folder = folder
         self._connect = partial(connect, address, secret)
         self._writer = Writer(Transaction(secret), self._connect, clock)

@@ -42,12 +42,12 @@ _INSTEAD = {
     SYNC: "SELECT pg_logical_emit_message(true, 'webhook-bridge', '')",
 }
 
-#: Values that are whole numbers: inside CASE and coalesce the server cannot tell.
 # fmt: off
-_NUMBERS = frozenset([
+#: Kinds of values that the server cannot tell by itself, inside CASE and coalesce.
+_KINDS = dict.fromkeys([
     "now", "next_at", "later", "furthest", "until", "before", "entry", "stamp", "tie", "token",
     "me", "id", "beat", "step", "limit", "quantum", "flying", "done", "horizon",
-])
+], "bigint") | dict.fromkeys(["plain", "cipher"], "bytea")
 # fmt: on
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|INDEXED BY \w+|::|:([a-z]\w*)")
@@ -72,7 +72,7 @@ def positional(sql: str) -> _Statement:
         if name not in names:
             names.append(name)
         number = f"${names.index(name) + 1}"
-        return f"{number}::bigint" if name in _NUMBERS else number
+        return f"{number}::{_KINDS[name]}" if name in _KINDS else number
 
     text = _TOKEN.sub(write, _INSTEAD.get(sql, sql)).strip()
     return _Statement(text, tuple(names))

@@ -176,6 +176,11 @@ class Writer:
             look = asyncio.create_task(self._look())
             try:
                 await self._write(batch)
+            except Exception as error:
+                # A bug of ours must not be the last that is written.
+                log.error("journal", exc_info=error)
+                for item in batch:
+                    _fail(item, JournalUnavailable(f"the journal failed: {type(error).__name__}"))
             finally:
                 look.cancel()
                 self._running = []
@@ -208,7 +213,10 @@ class Writer:
 
     def _touched(self, item: _Item) -> frozenset[bytes] | None:
         if item.touched is None and item.touches is not None:
-            item.touched = item.touches(self._tx)
+            try:
+                item.touched = item.touches(self._tx)
+            except Exception:  # noqa: BLE001 - run alone, it fails of the same, and alone
+                return None
         return item.touched
 
     async def _look(self) -> None:

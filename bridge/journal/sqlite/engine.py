@@ -47,6 +47,7 @@ class Engine:
         monotonic: Callable[[], float],
     ) -> None:
         self.closed = False
+        self.secret = secret
         self.folder = workers_folder(path)
         self._clock = clock
         with ExitStack() as stack:
