@@ -55,6 +55,9 @@ async def park(rooms: Rooms, *, beat: float, stop: asyncio.Event, lost: Callable
             wait = min([*rests.values(), *([] if due is None else [due])], default=None)
         except JournalUnavailable as error:
             log.warning("journal away", error=str(error))
+        except Exception as error:
+            # Whatever it is, everything parked waits for the next pass.
+            log.error("parking failed", exc_info=error)
         try:
             await asyncio.wait_for(stop.wait(), pause(begun, wait))
         except TimeoutError:
