@@ -72,6 +72,9 @@ async def park(
                 wait = min(_STEP, _PASS if wait is None else wait) if forgetting else wait
         except JournalUnavailable as error:
             log.warning("journal away", error=str(error))
+        except Exception as error:
+            # Whatever it is, everything parked waits for the next pass.
+            log.error("parking failed", exc_info=error)
         try:
             await asyncio.wait_for(stop.wait(), pause(begun, wait))
         except TimeoutError:

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bridge.answer import PARK_FIRST, answer, answer_problem, last_moment, unavailable
+from bridge.answer import (
+    PARK_FIRST,
+    answer,
+    answer_problem,
+    last_moment,
+    out_of_time,
+    unavailable,
+)
 from bridge.deliver import Begun, Rooms, begin
 from bridge.errors import (
     FetchFailed,
@@ -46,11 +53,17 @@ async def process(request: InboundRequest, rooms: Rooms, *, started: float) -> A
     if request.method not in route.source.methods:
         raise WrongMethod(f"a webhook is sent with {' or '.join(route.source.methods)}")
     try:
-        verified = await rooms.verify(request, route)
-        planned = plan(verified, route)
-        if not planned.tenant_fits:
-            raise TenantMismatch("the webhook speaks of another shop")
-        return _as_wanted(await _deliver(verified, planned, route, rooms, started), route)
+        # Who stops waiting takes nothing along: flights and commits go on without the webhook.
+        async with asyncio.timeout(
+            started + out_of_time(route.source.answer.within) - rooms.clock()
+        ):
+            verified = await rooms.verify(request, route)
+            planned = plan(verified, route)
+            if not planned.tenant_fits:
+                raise TenantMismatch("the webhook speaks of another shop")
+            return _as_wanted(await _deliver(verified, planned, route, rooms, started), route)
+    except TimeoutError:
+        return unavailable("nothing could be promised in time")
     except FetchFailed as error:
         return unavailable(str(error))
     except JournalUnavailable:

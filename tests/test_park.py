@@ -147,13 +147,15 @@ async def test_another_process_finishes_what_a_dead_one_left(
     assert outside.totals == ["196.20"]
 
 
+@pytest.mark.parametrize("failure", [JournalUnavailable("locked"), RuntimeError("a bug of ours")])
 async def test_the_loop_survives_a_journal_that_is_away(
+    failure: Exception,
     journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry, outside = await parked(journal, loaded)
     outside.arrived.clear()
     rooms, stop = rooms_of(journal, outside, store_route(loaded)), asyncio.Event()
-    failures = [JournalUnavailable("locked")]
+    failures = [failure]
     sweep = journal.sweep
 
     async def once_away() -> int:

@@ -189,6 +189,32 @@ async def test_at_the_deadline_the_store_is_answered_and_the_flight_goes_on(
     assert len(outside.sent) == 1
 
 
+@pytest.mark.parametrize("slow", ["receive", "sync"])
+async def test_a_journal_that_is_too_slow_for_the_deadline_is_not_waited_for(
+    journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    monkeypatch.setattr("bridge.pipeline.PARK_FIRST", 0.0)
+    house = House(journal, outside, loaded, within=0.3)
+    outside.gate, goes_on = asyncio.Event(), asyncio.Event()
+    promptly = getattr(journal, slow)
+
+    async def late(*arguments: object, **options: object) -> object:
+        await goes_on.wait()
+        return await promptly(*arguments, **options)
+
+    monkeypatch.setattr(journal, slow, late)
+
+    told = await asyncio.wait_for(house.post(webhook()), 10.0)
+    assert (told.status_code, told.status) == (503, "unavailable")
+
+    # The store's repeat finds what was begun, or begins it.
+    goes_on.set()
+    outside.gate.set()
+    again = await house.post(webhook())
+    assert again.status_code == 200
+    assert len(outside.sent) == 1
+
+
 @pytest.mark.parametrize("within", [1.0, 1.25, 1.9])
 async def test_a_platform_that_hardly_waits_is_answered_once_its_webhook_is_on_disk(
     journal: Journal,

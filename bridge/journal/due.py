@@ -17,6 +17,8 @@ from bridge.journal.transaction import Row, Steps, Transaction, do, one, rows
 
 Pair = tuple[str, str]  #: target and store
 
+#: Seconds until the next attempt, at most, where a destination does not ask for more.
+LONGEST_BACKOFF = 900.0
 #: Deliveries of one pair before the next pair has its turn.
 _QUANTUM = 4
 #: Rows looked at for each one that is asked for, so that no transaction grows without end.
@@ -145,9 +147,17 @@ def next_due(without: Collection[str]) -> Steps[int | None]:
     return min((at for (at,) in times), default=None)
 
 
-def tidy(tx: Transaction) -> Steps[None]:
-    """Pull in what lies too far ahead, and fail what its store has stopped repeating."""
-    furthest = tx.now + int(LONGEST_DELAY * 1000)
+def tidy(tx: Transaction, *, stepped: bool) -> Steps[None]:
+    """
+    Pull in what lies too far ahead, and fail what its store has stopped repeating.
+
+    Args:
+        stepped: The clock may have been set back since times were written by it: what lies
+            further ahead than a backoff is due now.  That a destination asked for more is not
+            known any more; it is asked once too early.
+    """
+    longest = LONGEST_BACKOFF if stepped else LONGEST_DELAY
+    furthest = tx.now + int(longest * 1000)
     for target, store in (yield from pairs()):
         values = {"target": target, "store": store, "now": tx.now, "furthest": furthest}
         yield from do(PULL_IN, values)

@@ -58,6 +58,8 @@ T = TypeVar("T")
 
 #: Seconds between two looks for what lies too far ahead.
 _TIDY_EVERY = 60.0
+#: Seconds that the clock has to lose against the monotonic one to have been set back.
+_STEP = 10.0
 
 REGISTER = "INSERT INTO worker (host) VALUES (:host) RETURNING id"
 
@@ -138,6 +140,7 @@ class DurableJournal(Generic[E]):
         self._gone = False
         self._last_beat = monotonic()
         self._last_tidy: float | None = None
+        self._ahead: float | None = None  #: of the journal's clock against the monotonic one
         self._served: due.Pair | None = None
         self._forgotten = purge.Round()
         self._returning: set[asyncio.Task[None]] = set()
@@ -293,7 +296,10 @@ class DurableJournal(Generic[E]):
             return *self._watch.look(others, now, is_dead), dirty is not None
 
         silent, ripe, dirty = await self._engine.read(look())
-        untidy = self._last_tidy is None or now - self._last_tidy >= _TIDY_EVERY
+        ahead = self._engine.now() / 1000 - now
+        # At the start nobody knows what the clock did meanwhile.
+        stepped = self._ahead is None or self._ahead - ahead > _STEP
+        untidy = stepped or self._last_tidy is None or now - self._last_tidy >= _TIDY_EVERY
         if not (silent or ripe or dirty or untidy):
             return 0
 
@@ -301,12 +307,12 @@ class DurableJournal(Generic[E]):
             yield from takeover.declare_gone(silent)
             ours, forgotten = yield from takeover.take_over(tx, ripe)
             if untidy:
-                yield from due.tidy(tx)
+                yield from due.tidy(tx, stepped=stepped)
             return ours + (yield from takeover.repair(tx)), forgotten
 
         ours, forgotten = await self._write(act)
         if untidy:
-            self._last_tidy = now
+            self._last_tidy, self._ahead = now, ahead
         for worker in forgotten:
             life.lock_path(self._folder, worker).unlink(missing_ok=True)
         return ours

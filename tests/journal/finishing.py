@@ -199,6 +199,43 @@ class Finishing:
 
         assert entries_of(await journal.due()) == [entry]
 
+    async def test_a_clock_that_was_set_back_an_hour_delays_nothing_for_an_hour(
+        self, world: World
+    ):
+        journal = await world.worker()
+        entry = await park(journal, "e1", delay=5)
+        await journal.sweep()
+        world.clocks.wall -= 3600
+        world.clocks.advance(10)
+        assert await journal.due() == ()
+
+        await journal.sweep()
+
+        assert entries_of(await journal.due()) == [entry]
+
+    async def test_a_clock_that_goes_on_leaves_a_long_wait_alone(self, world: World):
+        journal = await world.worker()
+        await journal.sweep()
+        await park(journal, "e1", delay=3600)
+        world.clocks.advance(120)
+
+        await journal.sweep()
+
+        assert await journal.next_due() == 3480
+
+    async def test_a_clock_that_stepped_while_nobody_looked_is_made_good_at_the_start(
+        self, world: World
+    ):
+        first = await world.worker()
+        entry = await park(first, "e1", delay=5)
+        await first.close()
+        world.clocks.wall -= 3600
+
+        journal = await world.worker()
+        await journal.sweep()
+
+        assert entries_of(await journal.due()) == [entry]
+
     async def test_who_waits_for_a_lane_of_a_flight_becomes_due_by_its_release(self, world: World):
         journal = await world.worker()
         first = await fly(journal, "e1", planned(at=10))
