@@ -15,7 +15,8 @@ from bridge.errors import FetchFailed
 from bridge.flights import Flights
 from bridge.journal.protocol import FETCH, Flight, Journal, Planned, Standing
 from bridge.plan import Plan, Route, plan, remarked
-from bridge.record import keep_resources
+from bridge.record import horizon, keep_resources
+from bridge.slots import Asks
 from bridge.types import InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
 
 
@@ -42,7 +43,13 @@ class Begun:
 
 
 def begin(
-    flight: Flight, planned: Plan, verified: VerifiedRequest, route: Route, rooms: Rooms
+    flight: Flight,
+    planned: Plan,
+    verified: VerifiedRequest,
+    route: Route,
+    rooms: Rooms,
+    *,
+    parked: bool = False,
 ) -> Begun:
     """
     Begin a flight.
@@ -52,9 +59,11 @@ def begin(
 
     Args:
         planned: The plan of the flight's webhook; holds the payload, or what is to be fetched.
+        parked: No store waits for the outcome.
     """
+    asks = Asks(route.store.name, parked)
     if flight.endpoint == FETCH and planned.fetches:
-        return _begin_fetch(flight, planned, verified, route, rooms)
+        return _begin_fetch(flight, planned, verified, route, rooms, asks)
     today = next((one for one in planned.deliveries if one.endpoint == flight.endpoint), None)
     payload = planned.payloads.get(flight.endpoint)
     if today is None or payload is None:
@@ -67,29 +76,46 @@ def begin(
             return verdict
         return replace(verdict, reason=remarked(payload.remarks, verdict.reason))
 
-    return Begun(rooms.flights.launch(current, send))
+    return Begun(rooms.flights.launch(current, send, asks=asks))
 
 
 def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: Rooms) -> Begun:
     """Settle a delivery that today's mapping files make nothing of."""
     told = (today.reason if today is not None else planned.problem) or ""
     reason = told or f"the store does not feed '{flight.endpoint}' any more"
+    if today is None or today.state != "ignored":
+        return begin_refusal(flight, reason, rooms)
 
     async def send() -> Verdict:
         return Verdict("refused", reason)
 
     async def settle(_: Verdict) -> Outcome | None:
-        if today is not None and today.state == "ignored":
-            ours = await rooms.journal.settle(flight, "ignored", reason)
-            return Outcome(flight.endpoint, "ignored", reason) if ours else None
+        ours = await rooms.journal.settle(flight, "ignored", reason)
+        return Outcome(flight.endpoint, "ignored", reason) if ours else None
+
+    return Begun(rooms.flights.launch(flight, send, settle, asks=None))
+
+
+def begin_refusal(flight: Flight, reason: str, rooms: Rooms) -> Begun:
+    """Make a dead letter of a delivery that cannot be planned any more, with nothing sent."""
+
+    async def send() -> Verdict:
+        return Verdict("refused", reason)
+
+    async def settle(_: Verdict) -> Outcome | None:
         ours = await rooms.journal.unmappable(flight, reason)
         return Outcome(flight.endpoint, "refused", reason) if ours else None
 
-    return Begun(rooms.flights.launch(flight, send, settle, calls=False))
+    return Begun(rooms.flights.launch(flight, send, settle, asks=None))
 
 
 def _begin_fetch(
-    flight: Flight, planned: Plan, verified: VerifiedRequest, route: Route, rooms: Rooms
+    flight: Flight,
+    planned: Plan,
+    verified: VerifiedRequest,
+    route: Route,
+    rooms: Rooms,
+    asks: Asks,
 ) -> Begun:
     fetched: dict[str, Any] = {}
 
@@ -117,16 +143,20 @@ def _begin_fetch(
             subjects=complete.subjects,
             problem=complete.problem,
             dead=complete.dead,
-            horizon=route.store.horizon,
+            horizon=horizon(route),
         )
         begun.followed = complete
         for standing in receipt.standings:
             if standing.outcome.endpoint == FETCH:
                 continue
             inner = standing.flight
-            follower = begin(inner, complete, verified, route, rooms) if inner else None
+            follower = (
+                begin(inner, complete, verified, route, rooms, parked=asks.parked)
+                if inner
+                else None
+            )
             begun.followers.append((standing, follower))
         return Outcome(FETCH, "delivered")
 
-    begun = Begun(rooms.flights.launch(flight, send, settle))
+    begun = Begun(rooms.flights.launch(flight, send, settle, asks=asks))
     return begun

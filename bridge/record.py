@@ -22,6 +22,10 @@ from bridge.plan import Plan, Route
 from bridge.types import InboundRequest
 
 
+#: Seconds that the last repeat of a store may come late.
+_LATE_REPEAT = 3600.0
+
+
 def fetch_delivery(route: Route, planned: Plan, request: InboundRequest) -> Planned:
     """The delivery that fetches; its lane is its own, since the fetched state is the newest."""
     identity = ":".join(planned.key or body_key(planned.topic, request.body))
@@ -55,8 +59,19 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         problem=planned.problem,
         dead=planned.dead,
         park=route.store.park,
-        horizon=route.store.horizon,
+        horizon=horizon(route),
     )
+
+
+def horizon(route: Route) -> float:
+    """
+    Say after how many seconds an unfinished delivery fails.
+
+    What is left to the store is its own to finish: it fails when the store has stopped repeating
+    it, however long the bridge itself would try.
+    """
+    store, policy = route.store, route.source.answer
+    return store.horizon if store.park else policy.retry_window + _LATE_REPEAT
 
 
 def keep_headers(source: Source, request: InboundRequest) -> bytes:

@@ -39,7 +39,18 @@ ROWS = [
         "engines",
         "logs",
     },
-    {"hydrate", "forward", "flights", "limits", "journal", "jwks", "logins", "settings"},
+    {
+        "hydrate",
+        "forward",
+        "flights",
+        "limits",
+        "slots",
+        "breaker",
+        "journal",
+        "jwks",
+        "logins",
+        "settings",
+    },
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {
         "types",
@@ -56,7 +67,7 @@ ROWS = [
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
     "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines", "phones",
-    "compact", "retry_after",
+    "compact", "retry_after", "breaker",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Sources that are a specification which anyone may follow, and no platform.
