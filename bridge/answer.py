@@ -18,13 +18,26 @@ PARK_FIRST = 2.0
 
 def last_moment(within: float) -> float:
     """
-    Say after how many seconds the store must have its answer.
+    Say after how many seconds nothing is waited for any more that an answer can do without.
 
     Args:
         within: Seconds until its platform gives up.
     """
     margin = min(_MOST_MARGIN, max(_LEAST_MARGIN, within * _MARGIN))
     return max(within - margin, within / 2)
+
+
+def very_last_moment(within: float) -> float:
+    """
+    Say after how many seconds the store is answered, whatever the answer waits for.
+
+    What was waited for until the last moment may still have to be put on disk: for that there is
+    half of the time that is left.
+
+    Args:
+        within: Seconds until its platform gives up.
+    """
+    return (last_moment(within) + within) / 2
 
 
 def answer(

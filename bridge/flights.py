@@ -211,9 +211,10 @@ class Flights:
                 return await send()
         except TimeoutError:
             # Whoever fetches has changed nothing.
-            kind = "transient" if flight.endpoint == FETCH else "unsure"
             why = "the bridge stops" if self.stopping else f"it took longer than {longest:g} s"
-            return Verdict(kind, f"given up: {why}")
+            return Verdict(
+                "transient" if flight.endpoint == FETCH else "unsure", f"given up: {why}"
+            )
         except Exception as error:
             # A bug of ours must not lose the lane.
             log.error("attempt failed", exc_info=error)

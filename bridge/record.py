@@ -21,7 +21,6 @@ from bridge.mapping.source import Source
 from bridge.plan import Plan, Route
 from bridge.types import InboundRequest
 
-
 #: Seconds that the last repeat of a store may come late.
 _LATE_REPEAT = 3600.0
 

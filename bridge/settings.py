@@ -54,7 +54,10 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Seconds without a sign of life after which a process is gone."
     )
     stop_after: float = Field(
-        25.0, gt=0, description="Seconds that a stop waits for what is under way."
+        25.0,
+        gt=0,
+        description="Seconds that a stop may take; the last BRIDGE_QUIET of them are for orders "
+        "whose request was given up.",
     )
     token_secrets: SecretStr = Field(
         SecretStr(""),
@@ -71,6 +74,11 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         "json", description="One JSON object per line, or lines for people."
     )
+
+    @property
+    def flights_end_after(self) -> float:
+        """Seconds of a stop after which requests that are out are given up."""
+        return self.stop_after - self.quiet
 
     def patience(self) -> Patience:
         """
@@ -120,6 +128,13 @@ def read_settings(environ: Mapping[str, str] | None = None, env_file: str = ".en
         ]
     if problems:
         raise SettingsError(problems)
+    if settings.flights_end_after <= 0:
+        told = (
+            f"{PREFIX}STOP_AFTER: found {settings.stop_after:g} s, wanted more than "
+            f"{PREFIX}QUIET, which is {settings.quiet:g} s: an order whose request a stop gives "
+            "up has to rest that long"
+        )
+        raise SettingsError([told])
     settings.patience()
     return settings
 

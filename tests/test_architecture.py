@@ -50,6 +50,7 @@ ROWS = [
         "jwks",
         "logins",
         "settings",
+        "server",
     },
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.breaker import FIRST_REST, MOST_FAILURES
 from bridge.errors import JournalUnavailable
 from bridge.flights import backoff
 from bridge.journal.protocol import Journal, Opening, Patience, Standing
 from bridge.journal.sqlite import open_sqlite
-from bridge.limits import FIRST_REST, MOST_FAILURES
 from bridge.load import Loaded
 from bridge.park import finish_due, park, pause
 from bridge.pipeline import process
@@ -82,6 +82,7 @@ async def test_a_store_that_is_gone_from_the_configuration_keeps_its_deliveries(
     rooms = replace(rooms_of(journal, outside, store_route(loaded)), routes={})
 
     await finish_due(rooms)
+    await rooms.flights.drain(5.0)
 
     assert (await state(journal, entry))[0] == "queued"
     assert "connections.toml" in (await state(journal, entry))[1]
@@ -322,6 +323,7 @@ async def test_a_store_that_is_gone_counts_no_attempts(journal: Journal, loaded:
     rooms = replace(rooms_of(journal, outside, store_route(loaded)), routes={})
 
     await finish_due(rooms)
+    await rooms.flights.drain(5.0)
 
     assert (await journal.show(entry)).deliveries[0].attempts == 1
 

@@ -171,7 +171,7 @@ async def test_at_the_deadline_the_store_is_answered_and_the_flight_goes_on(
     journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.pipeline.PARK_FIRST", 0.0)
-    house = House(journal, outside, loaded, within=0.3)
+    house = House(journal, outside, loaded, within=1.0)
     outside.gate = asyncio.Event()
     started = time.monotonic()
 

@@ -198,7 +198,9 @@ class Finishing:
     async def test_what_waits_long_for_a_target_that_answers_again_is_hastened(self, world: World):
         journal = await world.worker()
         late = [await park(journal, f"a{number}", delay=900) for number in range(20)]
-        late += [await park(journal, f"b{number}", store="other", delay=400) for number in range(20)]
+        late += [
+            await park(journal, f"b{number}", store="other", delay=400) for number in range(20)
+        ]
         soon = await park(journal, "soon", delay=7)
         other = await park(journal, "other", target="another", delay=900)
 
