@@ -158,7 +158,7 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
                 stop.set()
                 until = loop.time() + settings.flights_end_after
                 loop.call_at(until, flights.give_up)
-                log.info("server", flying=len(flights))
+                log.info("stopping", flying=len(flights))
 
         lost = partial(_lost, stop)
         parking = asyncio.create_task(park(rooms, beat=patience.beat, stop=stop, lost=lost))

@@ -46,11 +46,12 @@ async def park(rooms: Rooms, *, beat: float, stop: asyncio.Event, lost: Callable
     while not stop.is_set():
         begun, wait = 0, None
         try:
-            if rooms.clock() - last_beat >= beat:
-                last_beat = rooms.clock()
+            now = rooms.clock()
+            if now - last_beat >= beat:
                 if not await rooms.journal.beat():
                     lost()
                     return
+                last_beat = now
             await rooms.journal.sweep()
             await hasten(rooms)
             begun = await finish_due(rooms)

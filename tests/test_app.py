@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -342,6 +345,26 @@ async def test_what_rests_is_told_and_is_no_fault_of_the_bridge(
     assert isinstance(await made[0].of("shop/another").enter(Asks("shop")), Closed), (
         "a stop closes the gates"
     )
+
+
+async def test_as_soon_as_a_stop_is_asked_for_nothing_parked_is_begun(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server tells its application only when every webhook was answered."""
+    parking = asyncio.Event()
+
+    async def park(*_: object, stop: asyncio.Event, **__: object) -> None:
+        await stop.wait()
+        parking.set()
+
+    monkeypatch.setattr("bridge.app.park", park)
+    servers = signal.signal(signal.SIGTERM, lambda *_: None)
+    app = build(configure(read_settings(environ)))
+    async with app.router.lifespan_context(app):
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5.0):
+            await parking.wait()
+    signal.signal(signal.SIGTERM, servers)
 
 
 async def test_no_cookie_of_one_account_is_sent_for_another() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.breaker import FIRST_REST, MOST_FAILURES
 from bridge.errors import JournalUnavailable
@@ -17,9 +18,9 @@ from bridge.flights import backoff
 from bridge.journal.protocol import Journal, Opening, Patience, Standing
 from bridge.journal.sqlite import open_sqlite
 from bridge.load import Loaded
-from bridge.park import finish_due, park, pause
+from bridge.park import finish_due, hasten, park, pause
 from bridge.pipeline import process
-from bridge.plan import Route
+from bridge.plan import Route, plan
 from bridge.types import Payload, Verdict
 from tests.house import (
     ORDER,
@@ -194,6 +195,78 @@ async def test_a_bug_of_ours_does_not_keep_an_order_to_itself(
     assert (await state(journal, entry))[0] == "delivered"
 
 
+async def test_an_entry_that_cannot_be_planned_holds_up_nothing_else(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, outside = await parked(journal, loaded)
+    rooms = rooms_of(journal, outside, store_route(loaded))
+    outside.verdicts = [DOWN]
+    good = await process(edited(id=6100000000777), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+
+    def broken(*args: object) -> object:
+        if args[0].request.body == webhook().body:  # type: ignore[attr-defined]
+            raise KeyError("a bug")
+        return plan(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("bridge.park.plan", broken)
+    with capture_logs() as lines:
+        assert await finish_due(rooms) == 2
+        await rooms.flights.drain(5.0)
+    assert "resume failed" in [line["event"] for line in lines]
+
+    assert await state(journal, poison) == ("queued", "not sent: the bridge failed: KeyError")
+    assert (await state(journal, good.entry or 0))[0] == "delivered"
+    wait = await journal.next_due()
+    assert wait is not None
+    assert wait > 600, "a person has to do something before it makes sense again"
+
+
+async def test_a_body_that_is_gone_is_a_dead_letter(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, outside = await parked(journal, loaded)
+    rooms = rooms_of(journal, outside, store_route(loaded))
+
+    async def gone(_: int) -> None:
+        raise LookupError("no body")
+
+    monkeypatch.setattr(journal, "load", gone)
+    await finish_due(rooms)
+    await rooms.flights.drain(5.0)
+
+    assert await state(journal, entry) == (
+        "refused",
+        "its body is gone: it cannot be sent any more",
+    )
+
+
+async def test_a_bug_of_ours_does_not_end_the_loop(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, outside = await parked(journal, loaded)
+    rooms, stop = rooms_of(journal, outside, store_route(loaded)), asyncio.Event()
+    sweep, failures = journal.sweep, [KeyError("a bug")]
+
+    async def once_broken() -> int:
+        if failures:
+            raise failures.pop()
+        return await sweep()
+
+    outside.arrived.clear()
+    monkeypatch.setattr(journal, "sweep", once_broken)
+    monkeypatch.setattr("bridge.park._PASS", 0.001)
+    with capture_logs() as lines:
+        parking = asyncio.create_task(park(rooms, beat=5.0, stop=stop, lost=lambda: None))
+        await outside.arrived.wait()
+        stop.set()
+        await parking
+    assert "parking failed" in [line["event"] for line in lines]
+    await rooms.flights.drain(5.0)
+
+    assert (await state(journal, entry))[0] == "delivered"
+
+
 async def test_a_stores_repeat_finds_what_the_mapping_no_longer_sends(
     journal: Journal, loaded: Loaded
 ) -> None:
@@ -291,6 +364,41 @@ async def test_an_outage_is_waited_out_with_probes_and_then_all_is_delivered_onc
     assert len(vendor.orders) == 24
     for one in told:
         assert (await state(moving, one.entry or 0))[0] == "delivered"
+
+
+async def test_when_a_target_answers_again_what_it_put_off_is_tried_within_a_minute(
+    moving: Journal, vendor: Vendor, loaded: Loaded
+) -> None:
+    """Somebody waits for his points; that his order failed nine times is not his fault."""
+    rooms = rooms_of(moving, vendor, store_route(loaded))
+    rooms = replace(rooms, flights=replace(rooms.flights, chance=lambda: 1.0))
+    told = await process(webhook(), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    for _ in range(9):
+        wait = await moving.next_due()
+        assert wait is not None
+        vendor.now += wait + 60.0
+        await finish_due(rooms)
+        await rooms.flights.drain(5.0)
+    wait = await moving.next_due()
+    assert wait is not None
+    assert wait > 600
+
+    vendor.down = False
+    vendor.now += 60.0
+    await process(edited(id=6100000000777), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    for _ in range(2):
+        await hasten(rooms)
+
+    wait = await moving.next_due()
+    assert wait is not None
+    assert wait <= 60.0
+    assert rooms.flights.gates.recovered() == []
+    vendor.now += wait
+    await finish_due(rooms)
+    await rooms.flights.drain(5.0)
+    assert (await state(moving, told.entry or 0))[0] == "delivered"
 
 
 async def test_what_rests_holds_up_nothing_else(

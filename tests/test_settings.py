@@ -82,3 +82,11 @@ def test_secrets_do_not_show() -> None:
 @pytest.mark.parametrize("name", list(Settings.model_fields))
 def test_every_setting_is_described(name: str) -> None:
     assert Settings.model_fields[name].description
+
+
+@pytest.mark.parametrize(("quiet", "stop"), [("25", "25"), ("10", "5")])
+def test_a_stop_has_to_be_longer_than_an_order_rests(quiet: str, stop: str) -> None:
+    environ = {"BRIDGE_QUIET": quiet, "BRIDGE_STOP_AFTER": stop}
+
+    with pytest.raises(SettingsError, match=r"BRIDGE_STOP_AFTER: found \d+ s, wanted more than"):
+        read_settings(environ)
