@@ -11,7 +11,6 @@ from bridge.types import Answer, Outcome
 RETRY_AFTER = 30.0
 #: Of the platform's time, this part is left for the way back.
 _MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.15, 0.15, 1.0
-_LEAST_SYNC = 0.1
 #: Seconds: a platform that waits less is answered as soon as its webhook is on disk.  An assumption:
 #: a destination's answer takes some tenths of a second, a fetch before it the same again.
 PARK_FIRST = 2.0
@@ -19,7 +18,7 @@ PARK_FIRST = 2.0
 
 def last_moment(within: float) -> float:
     """
-    Say after how many seconds the store must have its answer.
+    Say after how many seconds nothing is waited for any more that an answer can do without.
 
     Args:
         within: Seconds until its platform gives up.
@@ -28,19 +27,17 @@ def last_moment(within: float) -> float:
     return max(within - margin, within / 2)
 
 
-def out_of_time(within: float) -> float:
+def very_last_moment(within: float) -> float:
     """
-    Say after how many seconds the store is answered whatever is still awaited.
+    Say after how many seconds the store is answered, whatever the answer waits for.
 
-    After the `last_moment` nobody waits for a destination any more, but the journal has to sync
-    what a promise relies on.  A quarter of the time that is left is for it, at least a tenth of
-    a second; the rest is for the way back.
+    What was waited for until the last moment may still have to be put on disk: for that there is
+    half of the time that is left.
 
     Args:
         within: Seconds until its platform gives up.
     """
-    last = last_moment(within)
-    return last + max(_LEAST_SYNC, (within - last) / 4)
+    return (last_moment(within) + within) / 2
 
 
 def answer(

@@ -25,7 +25,7 @@ from bridge.deliver import Rooms
 from bridge.destinations.endpoint import Limits
 from bridge.errors import FetchFailed, JournalUnavailable, SettingsError
 from bridge.flights import Flights
-from bridge.forward import attempt, request
+from bridge.forward import attempt
 from bridge.hydrate import Api, Kept, Pace, fetch_all
 from bridge.journal import open_journal
 from bridge.journal.protocol import FETCH, Journal
@@ -38,6 +38,7 @@ from bridge.park import park
 from bridge.pipeline import process
 from bridge.plan import Plan, Route
 from bridge.receive import endpoint
+from bridge.server import noticed
 from bridge.settings import Settings, read_settings, read_variables
 from bridge.types import Answer, InboundRequest, Payload, Verdict, VerifiedRequest
 from bridge.verify import Key, KeyUnknown, key_addresses, verify
@@ -45,9 +46,6 @@ from bridge.verify import Key, KeyUnknown, key_addresses, verify
 log = structlog.get_logger()
 
 _clock = time.monotonic
-#: Of the time that a stop may take, this part is for webhooks that wait for their answer; the
-#: rest is for flights whose webhook has been answered.
-WEBHOOKS_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,40 +136,69 @@ def _methods(configured: Configured) -> set[str]:
 
 @contextlib.asynccontextmanager
 async def _open(configured: Configured) -> AsyncIterator[Rooms]:
-    """Open journal and client, run the parking worker, and stop in the right order."""
+    """
+    Open journal and client, run the parking worker, and stop in the right order.
+
+    As soon as the process is asked to stop, nothing parked is begun any more.  Webhooks in
+    progress go on to their own deadlines, and when the server has answered them, what waits at
+    the gates goes back.  Flights go on until there is just time left to give them up: their
+    webhooks are answered then, their lanes rest, and they go back as unsure.
+    """
     settings, stop = configured.settings, asyncio.Event()
-    patience = settings.patience()
+    patience, loop = settings.patience(), asyncio.get_running_loop()
     journal = await open_journal(settings.opening())
     async with new_client() as client:
-        rooms = _rooms(configured, journal, client)
+        rooms = _rooms(configured, journal, client, partial(_lost, stop))
+        flights, until = rooms.flights, 0.0
+
+        def begin_to_stop() -> None:
+            nonlocal until
+            if not stop.is_set():
+                stop.set()
+                until = loop.time() + settings.flights_end_after
+                loop.call_at(until, flights.give_up)
+                log.info("stopping", flying=len(flights))
+
+        lost = partial(_lost, stop)
         parking = asyncio.create_task(
-            park(rooms, beat=patience.beat, stop=stop, lost=_lost, keep=settings.keep())
+            park(rooms, beat=patience.beat, stop=stop, lost=lost, keep=settings.keep())
         )
         log.info("started", stores=len(configured.routes))
         try:
-            yield rooms
+            with noticed(begin_to_stop, flights.abandon):
+                yield rooms
+                begin_to_stop()
+                flights.gates.stop()
+                await parking
+                await flights.drain(until - loop.time())
         finally:
             stop.set()
-            rooms.flights.gates.stop()
+            flights.abandon()
             await parking
-            await rooms.flights.drain(settings.stop_after * (1 - WEBHOOKS_SHARE))
             await journal.close()
             log.info("stopped")
 
 
-def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) -> Rooms:
+def _rooms(
+    configured: Configured,
+    journal: Journal,
+    client: httpx.AsyncClient,
+    lost: Callable[[], None],
+) -> Rooms:
     settings = configured.settings
     keys = KeySource(client, clock=_clock)
     kept, pace = Kept(_clock), Pace(_clock, asyncio.sleep)
-    logins = Logins(partial(request, client, timeout=settings.request_timeout), clock=_clock)
+    logins = Logins(clock=_clock)
+    gates = Gates(limits_of(configured.routes), settings.workers, _clock)
 
     async def prove(request: InboundRequest, route: Route) -> VerifiedRequest:
         return await prove_sender(request, route, keys)
 
     async def send(route: Route, payload: Payload) -> Verdict:
         _, target, account = route.destinations[payload.endpoint]
+        turn = gates.of(route.target(payload.endpoint)).pace
         return await attempt(
-            client, target, payload, account, logins, timeout=settings.request_timeout
+            client, target, payload, account, logins, turn, timeout=settings.request_timeout
         )
 
     async def fetch(route: Route, planned: Plan) -> Mapping[str, Any]:
@@ -184,8 +211,7 @@ def _rooms(configured: Configured, journal: Journal, client: httpx.AsyncClient) 
         api = Api(client, name, kept, turn, settings.request_timeout)
         return await fetch_all(api, planned.fetches, planned.scope)
 
-    gates = Gates(limits_of(configured.routes), settings.workers, _clock)
-    flights = Flights(journal, gates, settings.quiet, _lost)
+    flights = Flights(journal, gates, settings.quiet, lost, settings.request_timeout)
     return Rooms(configured.routes, journal, flights, prove, send, fetch, _clock)
 
 
@@ -255,7 +281,8 @@ async def _gathered(
     return tuple(found), failed
 
 
-def _lost() -> None:
+def _lost(stop: asyncio.Event) -> None:
     """Stop this process: others have taken over what it held, and it must send nothing more."""
-    log.critical("this worker was declared gone; it stops and is to be started again")
-    os.kill(os.getpid(), signal.SIGTERM)
+    if not stop.is_set():
+        log.critical("this worker was declared gone; it stops and is to be started again")
+        os.kill(os.getpid(), signal.SIGTERM)

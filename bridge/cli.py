@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -44,7 +45,8 @@ def serve(
     """Run the server."""
     import uvicorn
 
-    from bridge.app import WEBHOOKS_SHARE, configure
+    from bridge import server
+    from bridge.app import configure
     from bridge.settings import hand_on, read_settings
 
     if workers is not None:
@@ -55,7 +57,7 @@ def serve(
     if not configured.routes:
         _say("no store in connections.toml yet: every webhook will be answered 404")
     _run(_try_journal(settings.opening(register=False)))
-    uvicorn.run(
+    config = uvicorn.Config(
         "bridge.app:create_app",
         factory=True,
         host=host or settings.host,
@@ -66,9 +68,11 @@ def serve(
         access_log=False,
         server_header=False,
         forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=int(settings.stop_after * WEBHOOKS_SHARE),
+        # By then every webhook was answered, and its answer sent.
+        timeout_graceful_shutdown=math.ceil(settings.flights_end_after) + 1,
         timeout_keep_alive=75,
     )
+    raise typer.Exit(server.run(config))
 
 
 async def _try_journal(opening: Opening) -> None:

@@ -7,7 +7,7 @@ The pipeline and the parking worker begin flights alike; only who waits for them
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from bridge.errors import FetchFailed, JournalUnavailable
 from bridge.flights import Flights
 from bridge.journal.protocol import ERASE, FETCH, Flight, Journal, Planned, Standing, Whose
 from bridge.plan import Plan, Route, plan, remarked
-from bridge.record import keep_resources
+from bridge.record import horizon, keep_resources
+from bridge.slots import Asks
 from bridge.types import Cause, InboundRequest, Outcome, Payload, Verdict, VerifiedRequest
 
 #: Why a delivery is dead that today's configuration knows nothing of.
@@ -46,7 +47,13 @@ class Begun:
 
 
 def begin(
-    flight: Flight, planned: Plan, verified: VerifiedRequest, route: Route, rooms: Rooms
+    flight: Flight,
+    planned: Plan,
+    verified: VerifiedRequest,
+    route: Route,
+    rooms: Rooms,
+    *,
+    parked: bool = False,
 ) -> Begun:
     """
     Begin a flight.
@@ -56,9 +63,11 @@ def begin(
 
     Args:
         planned: The plan of the flight's webhook; holds the payload, or what is to be fetched.
+        parked: No store waits for the outcome.
     """
+    asks = Asks(route.store.name, parked)
     if flight.endpoint == FETCH and planned.fetches:
-        return _begin_fetch(flight, planned, verified, route, rooms)
+        return _begin_fetch(flight, planned, verified, route, rooms, asks)
     if flight.endpoint == ERASE and planned.erase is not None:
         return _begin_erasure(flight, replace(planned.erase, but=flight.entry), rooms)
     today = next((one for one in planned.deliveries if one.endpoint == flight.endpoint), None)
@@ -73,28 +82,39 @@ def begin(
             return verdict
         return replace(verdict, reason=remarked(payload.remarks, verdict.reason))
 
-    return Begun(rooms.flights.launch(current, send))
+    return Begun(rooms.flights.launch(current, send, asks=asks))
 
 
 def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: Rooms) -> Begun:
     """Settle a delivery that today's mapping files make nothing of."""
     told = (today.reason if today is not None else planned.problem) or ""
     reason = told or f"the store does not feed '{flight.endpoint}' any more"
-    causes = (today.causes if today is not None else planned.causes) or NOT_CONNECTED
+    ignored = today.state == "ignored" if today else bool(planned.problem) and not planned.dead
+    if not ignored:
+        causes = (today.causes if today is not None else planned.causes) or NOT_CONNECTED
+        return begin_refusal(flight, reason, causes, rooms)
 
     async def send() -> Verdict:
         return Verdict("refused", reason)
 
-    ignored = today.state == "ignored" if today else bool(planned.problem) and not planned.dead
+    async def settle(_: Verdict) -> Outcome | None:
+        ours = await rooms.journal.settle(flight, "ignored", reason)
+        return Outcome(flight.endpoint, "ignored", reason) if ours else None
+
+    return Begun(rooms.flights.launch(flight, send, settle, asks=None))
+
+
+def begin_refusal(flight: Flight, reason: str, causes: Sequence[Cause], rooms: Rooms) -> Begun:
+    """Make a dead letter of a delivery that cannot be planned any more, with nothing sent."""
+
+    async def send() -> Verdict:
+        return Verdict("refused", reason)
 
     async def settle(_: Verdict) -> Outcome | None:
-        if ignored:
-            ours = await rooms.journal.settle(flight, "ignored", reason)
-            return Outcome(flight.endpoint, "ignored", reason) if ours else None
         ours = await rooms.journal.unmappable(flight, reason, causes)
         return Outcome(flight.endpoint, "refused", reason) if ours else None
 
-    return Begun(rooms.flights.launch(flight, send, settle, calls=False))
+    return Begun(rooms.flights.launch(flight, send, settle, asks=None))
 
 
 def _begin_erasure(flight: Flight, whose: Whose, rooms: Rooms) -> Begun:
@@ -113,11 +133,16 @@ def _begin_erasure(flight: Flight, whose: Whose, rooms: Rooms) -> Begun:
         ours = await rooms.journal.settle(flight, "delivered", verdict.reason, unname=True)
         return Outcome(ERASE, "delivered", verdict.reason) if ours else None
 
-    return Begun(rooms.flights.launch(flight, send, settle, calls=False))
+    return Begun(rooms.flights.launch(flight, send, settle, asks=None))
 
 
 def _begin_fetch(
-    flight: Flight, planned: Plan, verified: VerifiedRequest, route: Route, rooms: Rooms
+    flight: Flight,
+    planned: Plan,
+    verified: VerifiedRequest,
+    route: Route,
+    rooms: Rooms,
+    asks: Asks,
 ) -> Begun:
     fetched: dict[str, Any] = {}
 
@@ -147,16 +172,20 @@ def _begin_fetch(
             problem=complete.problem,
             dead=complete.dead,
             causes=complete.causes,
-            horizon=route.store.horizon,
+            horizon=horizon(route),
         )
         begun.followed = complete
         for standing in receipt.standings:
             if standing.outcome.endpoint == FETCH:
                 continue
             inner = standing.flight
-            follower = begin(inner, complete, verified, route, rooms) if inner else None
+            follower = (
+                begin(inner, complete, verified, route, rooms, parked=asks.parked)
+                if inner
+                else None
+            )
             begun.followers.append((standing, follower))
         return Outcome(FETCH, "delivered")
 
-    begun = Begun(rooms.flights.launch(flight, send, settle))
+    begun = Begun(rooms.flights.launch(flight, send, settle, asks=asks))
     return begun

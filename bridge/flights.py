@@ -2,23 +2,25 @@
 Carry deliveries out: send, settle, or give back; never bound to the request that began it.
 
 A flight belongs to the worker.  When the store has its answer, or has hung up, the flight goes
-on, and what it comes to is written with its token.
+on, and what it comes to is written with its token.  It ends in any case: an attempt that takes
+too long, and all that are out when a stop has waited long enough, are given up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from bridge.destinations.judge import last_word
 from bridge.errors import JournalUnavailable
-from bridge.journal.protocol import Flight, Journal
+from bridge.journal.protocol import FETCH, Flight, Journal
 from bridge.limits import Closed, Gates
+from bridge.slots import Asks
 from bridge.types import Cause, Outcome, Verdict
 
 log = structlog.get_logger()
@@ -34,6 +36,8 @@ UNTOLD = (Cause("send", "refused"),)
 _LONGEST_BACKOFF = 900.0
 _LEAST_BACKOFF = 1.0
 _JOURNAL_RETRY = 1.0
+#: Seconds in which the journal takes what a stop has still to write.
+_LAST_WORDS = 1.0
 
 
 def backoff(attempts: int, retry_after: float | None, chance: float) -> float:
@@ -59,15 +63,18 @@ class Flights:
     gates: Gates
     quiet: float  #: seconds that a lane rests after an attempt without an answer
     lost: Callable[[], None]  #: called when this worker was declared gone
+    request_timeout: float = 30.0  #: seconds in which an attempt should have ended by itself
     chance: Callable[[], float] = random.random
+    stopping: bool = False  #: nothing is waited for any more
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _attempts: set[asyncio.Timeout] = field(default_factory=set)
     _landed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def launch(
-        self, flight: Flight, send: Send, settle: Settle | None = None, *, calls: bool = True
+        self, flight: Flight, send: Send, settle: Settle | None = None, *, asks: Asks | None
     ) -> asyncio.Future[Outcome]:
         """
         Begin a flight.
@@ -75,17 +82,54 @@ class Flights:
         Args:
             send: Makes the attempt.
             settle: Writes a last word that is more than a state; default is `Journal.settle`.
-            calls: Whether *send* asks anything of the target, and has to wait for its turn.
+            asks: Who waits for a turn at the target; None: *send* asks nothing of it.
 
         Returns:
             What can be told as soon as the attempt is over and written: settled, or queued.
             It raises `JournalUnavailable` when what came of it cannot be written yet.
         """
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._fly(flight, send, settle, told, calls))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+        self._keep(self._fly(flight, send, settle, told, asks), told, flight)
         return told
+
+    def put_back(self, flight: Flight, why: Closed) -> None:
+        """Give a flight back to the journal, with nothing sent; returns at once."""
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._keep(self._give_back(flight, why, told), told, flight)
+
+    async def drain(self, patience: float) -> None:
+        """
+        Wait for the flights that are out, and return when none is left or all is in vain.
+
+        Args:
+            patience: Seconds after which they are given up.  Those that may have been accepted
+                then rest, and are queued again; only what the journal does not take is left to
+                others.
+        """
+        await self._end(patience)
+        if self._tasks:
+            self.give_up()
+            await self._end(self.quiet + _LAST_WORDS)
+        if self._tasks:
+            self.abandon()
+            await self._end(_LAST_WORDS)
+
+    def give_up(self) -> None:
+        """Make all attempts that are out end now, and begin no others."""
+        self.stopping = True
+        self.gates.stop()
+        now = asyncio.get_running_loop().time()
+        for attempt in self._attempts:
+            if not attempt.expired():
+                attempt.reschedule(now)
+        self._land()
+
+    def abandon(self) -> None:
+        """End all flights at once; others take over what they were about."""
+        self.stopping = True
+        self.gates.stop()
+        for task in self._tasks:
+            task.cancel()
 
     async def landing(self, timeout: float) -> None:
         """Return when a flight of this process has landed, or after *timeout* seconds."""
@@ -94,21 +138,28 @@ class Flights:
         except TimeoutError:
             return
 
-    async def drain(self, timeout: float) -> None:
-        """Wait for the flights that are out; those left after *timeout* seconds are given up."""
+    async def _end(self, patience: float) -> None:
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=timeout)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=1.0)
+            await asyncio.wait(self._tasks, timeout=patience)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    def _keep(
+        self, work: Coroutine[Any, Any, None], told: asyncio.Future[Outcome], flight: Flight
+    ) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+
+        def done(_: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._tell(told, Outcome(flight.endpoint, "queued", "interrupted"))
+            self._land()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("flight lost", exc_info=error)
+
+        task.add_done_callback(done)
+
+    def _land(self) -> None:
         landed, self._landed = self._landed, asyncio.Event()
         landed.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("flight lost", exc_info=error)
 
     async def _fly(
         self,
@@ -116,10 +167,12 @@ class Flights:
         send: Send,
         settle: Settle | None,
         told: asyncio.Future[Outcome],
-        calls: bool,
+        asks: Asks | None,
     ) -> None:
         try:
-            came = await (self._pass_gate(flight, send) if calls else self._attempt(send))
+            came = await (
+                self._attempt(flight, send) if asks is None else self._pass_gate(flight, send, asks)
+            )
             if isinstance(came, Closed):
                 await self._give_back(flight, came, told)
                 return
@@ -138,30 +191,39 @@ class Flights:
             log.error("flight failed", entry=flight.entry, endpoint=flight.endpoint, exc_info=error)
             failed = Verdict("unsure", f"the bridge failed: {type(error).__name__}")
             await self._write(flight, failed, None, told)
-        finally:
-            if not told.done():
-                told.set_result(Outcome(flight.endpoint, "queued", "interrupted"))
 
-    async def _pass_gate(self, flight: Flight, send: Send) -> Verdict | Closed:
+    async def _pass_gate(self, flight: Flight, send: Send, asks: Asks) -> Verdict | Closed:
         gate, verdict = self.gates.of(flight.target), None
-        ticket = await gate.enter()
+        ticket = await gate.enter(asks)
         if isinstance(ticket, Closed):
             return ticket
         try:
             if self.journal.fenced:
                 return Closed("not sent: the journal is out of reach")
-            verdict = await self._attempt(send)
+            verdict = await self._attempt(flight, send)
             return verdict
         finally:
             gate.leave(ticket, verdict)
 
-    async def _attempt(self, send: Send) -> Verdict:
+    async def _attempt(self, flight: Flight, send: Send) -> Verdict:
+        longest = self.request_timeout + self.quiet
+        limit = asyncio.timeout(longest)
+        self._attempts.add(limit)
         try:
-            return await send()
+            async with limit:
+                return await send()
+        except TimeoutError:
+            # Whoever fetches has changed nothing.
+            why = "the bridge stops" if self.stopping else f"it took longer than {longest:g} s"
+            return Verdict(
+                "transient" if flight.endpoint == FETCH else "unsure", f"given up: {why}"
+            )
         except Exception as error:
             # A bug of ours must not lose the lane.
             log.error("attempt failed", exc_info=error)
             return Verdict("unsure", f"the bridge failed: {type(error).__name__}")
+        finally:
+            self._attempts.discard(limit)
 
     async def _give_back(
         self, flight: Flight, closed: Closed, told: asyncio.Future[Outcome]

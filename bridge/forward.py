@@ -8,12 +8,17 @@ was surely not accepted, everything later may have been.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import httpx
 
 from bridge.destinations.endpoint import Account, Call, Endpoint
-from bridge.logins import Logins
+from bridge.logins import LogIn, Logins
 from bridge.types import Cause, Payload, Reply, Verdict
+
+Turn = Callable[[], Awaitable[None]]
+#: Sends one request of an attempt, whose answer must have been read at a moment of the loop's time.
+Ask = Callable[[Call, float], Awaitable[Reply | Verdict]]
 
 #: Longer answers are no documented ones; what is beyond is not read.
 _LONGEST_ANSWER = 1_048_576
@@ -25,6 +30,7 @@ async def attempt(
     payload: Payload,
     account: Account,
     logins: Logins,
+    turn: Turn,
     *,
     timeout: float,
 ) -> Verdict:
@@ -34,6 +40,8 @@ async def attempt(
     Args:
         client: Does not follow redirects: a POST with credentials goes nowhere else.
         logins: Gives tokens to endpoints whose calls carry one.
+        turn: Waits until the destination may be asked once more.  The first request has had its
+            turn; every other one of the attempt waits for one of its own.
         timeout: Seconds for the whole attempt, whatever requests it takes.
 
     Returns:
@@ -41,7 +49,8 @@ async def attempt(
         what the network or the destination does.
     """
     until = _now() + timeout
-    sent = await _send(client, endpoint, payload, account, logins, until)
+    ask = _in_turn(client, turn)
+    sent = await _send(ask, endpoint, payload, account, logins, timeout, until)
     if isinstance(sent, Verdict):
         return sent
     reply, signed = sent
@@ -51,26 +60,50 @@ async def attempt(
     call = endpoint.instead(payload.document, signed, reply)
     if call is None:
         return verdict
-    second = await request(client, call, timeout=until - _now())
+    second = await ask(call, until)
     return second if isinstance(second, Verdict) else endpoint.judge(second)
 
 
+def _in_turn(client: httpx.AsyncClient, turn: Turn) -> Ask:
+    """Make what sends the requests of one attempt."""
+    asked = False
+
+    async def ask(call: Call, until: float) -> Reply | Verdict:
+        nonlocal asked
+        if asked:
+            try:
+                async with asyncio.timeout_at(until):
+                    await turn()
+            except TimeoutError:
+                return Verdict("transient", "no turn for a second request in time")
+        asked = True
+        return await request(client, call, timeout=until - _now())
+
+    return ask
+
+
 async def _send(
-    client: httpx.AsyncClient,
+    ask: Ask,
     endpoint: Endpoint,
     payload: Payload,
     account: Account,
     logins: Logins,
+    timeout: float,
     until: float,
 ) -> tuple[Reply, Account] | Verdict:
     """Send a payload, and once more with a new token when the one that it carries is refused."""
     refused = ""
+
+    async def log_in(call: Call) -> Reply | Verdict:
+        # Others wait for it too, so it has a time of its own.
+        return await ask(call, _now() + timeout)
+
     while True:
-        signed = await _sign(endpoint, account, logins, refused, until)
+        signed = await _sign(endpoint, account, logins, log_in, refused, until)
         if isinstance(signed, Verdict):
             return signed
         call = endpoint.write(payload.document, signed)
-        reply = await request(client, call, timeout=until - _now())
+        reply = await ask(call, until)
         if isinstance(reply, Verdict):
             return reply
         if reply.status != 401 or not signed.token or refused:
@@ -79,13 +112,18 @@ async def _send(
 
 
 async def _sign(
-    endpoint: Endpoint, account: Account, logins: Logins, refused: str, until: float
+    endpoint: Endpoint,
+    account: Account,
+    logins: Logins,
+    log_in: LogIn,
+    refused: str,
+    until: float,
 ) -> Account | Verdict:
     if endpoint.login is None or not endpoint.login.needed(account):
         return account
     try:
         async with asyncio.timeout_at(until):
-            return await logins.sign(endpoint.login, account, refused=refused)
+            return await logins.sign(endpoint.login, account, log_in, refused=refused)
     except TimeoutError:
         return Verdict("transient", "no token in time")
 

@@ -1,9 +1,10 @@
 """
 Ask of a destination what it bears: so many a second, so many at once, none while it is down.
 
-A **target** is an endpoint of an account.  Every flight passes the gate of its target, first
-come first served, and a gate that is closed sends it back at once.  Each process has gates of
-its own and keeps to its share.
+A **target** is an endpoint of an account.  Every flight passes the gate of its target: it waits
+for one of the `bridge.slots`, then for the pace, and a gate that is closed, because
+`bridge.breaker` lets the target rest, sends it back at once.  Each process has gates of its own
+and keeps to its share.
 """
 
 from __future__ import annotations
@@ -16,82 +17,16 @@ from dataclasses import dataclass, field
 import structlog
 from aiolimiter import AsyncLimiter
 
+from bridge.breaker import Breaker
 from bridge.destinations.endpoint import Limits
+from bridge.slots import Asks, Slots
 from bridge.types import Verdict
 
 log = structlog.get_logger()
 
-#: Attempts in a row without a sensible answer after which a target rests.
-MOST_FAILURES = 5
-#: Seconds of the first rest.  Each one that follows a failed probe is twice as long as the last.
-FIRST_REST, LONGEST_REST = 1.0, 60.0
-#: Seconds of rest that a destination gets when it asks for more: a mistaken header is probed.
-LONGEST_ASKED = 3600.0
-#: Flights that wait at one gate.  The journal holds any number, and whoever is sent back to it
+#: Flights of one store that wait at one gate.  The journal holds any number, and whoever is sent back to it
 #: has his store answered now instead of at the deadline.
 MOST_WAITING = 256
-
-
-@dataclass(slots=True)
-class Breaker:
-    """
-    Whether a target answers.  It is told the time, in seconds that never go back.
-
-    A target rests after `MOST_FAILURES` failures in a row, or when it asks to wait.  When the
-    rest is over, one attempt goes through as a probe: an answer ends the rest, whatever it says,
-    and a failure begins a longer one.
-    """
-
-    failures: int = 0  #: in a row
-    reason: str = ""  #: what the failure that began the rest came to
-    _rest: float = 0.0  #: seconds of this rest; 0: there is none
-    _until: float = 0.0
-    _probing: bool = False
-    _rests: int = 0  #: since the beginning
-
-    @property
-    def resting(self) -> bool:
-        """Whether nothing but probes goes through."""
-        return self._rest > 0
-
-    def left(self, now: float) -> float:
-        """Seconds until it is worth while to try again, of a target that admits nothing now."""
-        # A probe that is out may be back at any moment.
-        return FIRST_REST if self._probing else max(0.0, self._until - now)
-
-    def admits(self, now: float) -> bool:
-        """Whether an attempt may begin."""
-        return not self.resting or (now >= self._until and not self._probing)
-
-    def begin(self) -> int:
-        """Begin an attempt that was admitted; gives the ticket to report it by."""
-        self._probing = self.resting
-        return self._rests
-
-    def abandon(self, ticket: int) -> None:
-        """Report that nothing was sent."""
-        if ticket == self._rests:
-            self._probing = False
-
-    def report(self, ticket: int, verdict: Verdict, now: float) -> None:
-        """Report what an attempt came to."""
-        answered = verdict.kind in ("delivered", "refused") or verdict.well
-        asked = 0.0 if answered else min(verdict.retry_after or 0.0, LONGEST_ASKED)
-        if ticket != self._rests:
-            # It was out when the rest began, so it says nothing of how the rest has helped.
-            if self.resting:
-                self._until = max(self._until, now + asked)
-            return
-        self._probing = False
-        if answered:
-            self.failures, self._rest = 0, 0.0
-            return
-        self.failures += 1
-        if self.resting or self.failures >= MOST_FAILURES or asked:
-            self._rest = min(max(FIRST_REST, 2 * self._rest), LONGEST_REST)
-            self._until = now + max(self._rest, asked)
-            self._rests += 1
-            self.reason = verdict.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,80 +37,94 @@ class Closed:
     seconds: float | None = None  #: until it may be tried again; None: nobody knows
 
 
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to ask something of a target, once."""
+
+    asks: Asks
+    number: int  #: by which the breaker knows what was begun before a rest
+
+
 class Gate:
     """The way to one target."""
 
     def __init__(self, target: str, limits: Limits, clock: Callable[[], float]) -> None:
         self._target = target
         self._at_once = limits.at_once
-        self._slots = asyncio.Semaphore(limits.at_once)
+        self._slots = Slots(limits.at_once)
         # A bucket of one: what was not used is not saved up, or a burst would be sent as one.
         self._pace = AsyncLimiter(1, 1 / limits.per_second) if limits.per_second else None
         self._clock = clock
         self._breaker = Breaker()
         self._since = 0.0
-        self._waiting: set[asyncio.Timeout] = set()
-        self._under_way = 0
+        self._waiting: dict[asyncio.Timeout, Asks] = {}
+        self._under_way: list[Asks] = []
         self._stopped = False
+        self.recovered = False  #: a rest has ended, and what it put off is still put off
 
-    async def enter(self) -> int | Closed:
+    async def enter(self, asks: Asks) -> Ticket | Closed:
         """
         Wait for a turn.
 
         Returns:
             A ticket, with which the caller must `leave`; or why nothing may be sent.
         """
-        if len(self._waiting) >= MOST_WAITING:
+        if sum(one.store == asks.store for one in self._waiting.values()) >= MOST_WAITING:
             return Closed(f"not sent: {MOST_WAITING} are waiting for {self._target} already")
         if (closed := self._closed()) is not None:
             return closed
         wait = asyncio.timeout(None)
-        self._waiting.add(wait)
+        self._waiting[wait] = asks
         try:
             async with wait:
-                await self._turn()
+                await self._turn(asks)
         except TimeoutError:
             return _STOPS
         finally:
-            self._waiting.discard(wait)
+            del self._waiting[wait]
         if (closed := self._closed()) is not None:
-            self._slots.release()
+            self._slots.give(asks.store)
             return closed
-        self._under_way += 1
-        return self._breaker.begin()
+        self._under_way.append(asks)
+        return Ticket(asks, self._breaker.begin())
 
-    async def _turn(self) -> None:
+    async def pace(self) -> None:
+        """Wait for the turn of one more request of an attempt that has entered."""
+        if self._pace is not None:
+            await self._pace.acquire()
+
+    async def _turn(self, asks: Asks) -> None:
         """
         Wait for a slot, then for the pace.
 
         In this order, because a turn of the pace that waits for a slot would be saved up: when a
         target answers again after a stall, all that waited would be sent at once.
         """
-        await self._slots.acquire()
+        await self._slots.take(asks)
         try:
             # Who waited for the slot may find that the target rests by now.
-            if self._pace is not None and self._closed() is None:
-                await self._pace.acquire()
+            if self._closed() is None:
+                await self.pace()
         except BaseException:
-            self._slots.release()
+            self._slots.give(asks.store)
             raise
 
-    def leave(self, ticket: int, verdict: Verdict | None) -> None:
+    def leave(self, ticket: Ticket, verdict: Verdict | None) -> None:
         """
         Make room for the next one.
 
         Args:
             verdict: What the attempt came to; None: nothing was sent.
         """
-        self._slots.release()
-        self._under_way -= 1
+        self._slots.give(ticket.asks.store)
+        self._under_way.remove(ticket.asks)
         if verdict is None:
-            self._breaker.abandon(ticket)
+            self._breaker.abandon(ticket.number)
             return
         now, rested = self._clock(), self._breaker.resting
-        self._breaker.report(ticket, verdict, now)
+        self._breaker.report(ticket.number, verdict, now)
         if self._breaker.resting and not rested:
-            self._since = now
+            self._since, self.recovered = now, False
             log.warning(
                 "target rests",
                 target=self._target,
@@ -184,6 +133,7 @@ class Gate:
                 reason=verdict.reason,
             )
         elif rested and not self._breaker.resting:
+            self.recovered = True
             log.info(
                 "target answers again",
                 target=self._target,
@@ -191,11 +141,16 @@ class Gate:
             )
 
     def room(self) -> int:
-        """How many more flights make sense now."""
+        """How many more parked flights make sense now."""
         if not self._breaker.admits(self._clock()):
             return 0
-        free = self._at_once - self._under_way - len(self._waiting)
-        return max(0, min(free, 1) if self._breaker.resting else free)
+        everybody = [*self._under_way, *self._waiting.values()]
+        free = self._at_once - len(everybody)
+        if self._breaker.resting:
+            return max(0, min(free, 1))
+        # However many webhooks wait: a few stand in line with them, and get their turns there.
+        own = max(1, self._at_once // 4) - sum(one.parked for one in everybody)
+        return max(0, free, own)
 
     @property
     def resting(self) -> bool:
@@ -212,7 +167,8 @@ class Gate:
         self._stopped = True
         now = asyncio.get_running_loop().time()
         for wait in self._waiting:
-            wait.reschedule(now)
+            if not wait.expired():
+                wait.reschedule(now)
 
     def _closed(self) -> Closed | None:
         if self._stopped:
@@ -220,8 +176,7 @@ class Gate:
         now, breaker = self._clock(), self._breaker
         if breaker.admits(now):
             return None
-        failed = f"{breaker.failures} failure{'s' if breaker.failures > 1 else ''} in a row"
-        reason = f"not sent: {self._target} rests after {failed}; last: {breaker.reason}"
+        reason = f"not sent: {self._target} rests after {breaker.why}; last: {breaker.reason}"
         return Closed(reason, breaker.left(now))
 
 
@@ -249,7 +204,7 @@ class Gates:
         return gate
 
     def room(self) -> Mapping[str, int]:
-        """How many more flights make sense now, for each target that had one."""
+        """How many more parked flights make sense now, for each target that had one."""
         return {target: gate.room() for target, gate in self._gates.items()}
 
     def rests(self) -> Mapping[str, float]:
@@ -260,6 +215,14 @@ class Gates:
     def resting(self) -> list[str]:
         """The targets that have not answered since their rest began."""
         return sorted(target for target, gate in self._gates.items() if gate.resting)
+
+    def recovered(self) -> list[str]:
+        """The targets whose rest has ended, and what it put off is still put off."""
+        return [target for target, gate in self._gates.items() if gate.recovered]
+
+    def hastened(self, target: str) -> None:
+        """Note that what the rest of *target* had put off is no more."""
+        self._gates[target].recovered = False
 
     def stop(self) -> None:
         """Send back whoever waits at a gate, and let nobody through any more."""

@@ -18,8 +18,8 @@ from bridge.types import Reply, Verdict
 #: of one that lives shorter than twice as long, half its life.
 MARGIN = 30.0
 
-#: Sends one request.
-Ask = Callable[[Call], Awaitable[Reply | Verdict]]
+#: Sends a login.
+LogIn = Callable[[Call], Awaitable[Reply | Verdict]]
 _Key = tuple[Login, str, frozenset[tuple[str, str]]]
 
 
@@ -37,20 +37,21 @@ class Logins:
     The tokens of all accounts.
 
     Args:
-        ask: Sends a login.
         clock: Seconds that only grow, such as `time.monotonic`.
     """
 
-    def __init__(self, ask: Ask, *, clock: Callable[[], float]) -> None:
-        self._ask = ask
+    def __init__(self, *, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._held: dict[_Key, _Held] = {}
 
-    async def sign(self, login: Login, account: Account, *, refused: str = "") -> Account | Verdict:
+    async def sign(
+        self, login: Login, account: Account, log_in: LogIn, *, refused: str = ""
+    ) -> Account | Verdict:
         """
         Give *account* with a valid token, as a rule without asking for one.
 
         Args:
+            log_in: Sends the login, if none is under way.
             refused: A token that was answered 401.  It is not given again, and when another
                 call has renewed it meanwhile, the new one is.
 
@@ -65,15 +66,17 @@ class Logins:
         if held.token:
             return replace(account, token=held.token)
         if held.flight is None:
-            held.flight = asyncio.create_task(self._log_in(held, login, account))
+            held.flight = asyncio.create_task(self._log_in(held, login, account, log_in))
         # Shielded: a call whose time is up must not end the login for the others.
         found = await asyncio.shield(held.flight)
         return found if isinstance(found, Verdict) else replace(account, token=found)
 
-    async def _log_in(self, held: _Held, login: Login, account: Account) -> str | Verdict:
+    async def _log_in(
+        self, held: _Held, login: Login, account: Account, log_in: LogIn
+    ) -> str | Verdict:
         started = self._clock()
         try:
-            reply = await self._ask(login.write(account))
+            reply = await log_in(login.write(account))
             found = reply if isinstance(reply, Verdict) else login.read(reply)
             if isinstance(found, Token):
                 held.token = found.text

@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.deliver import Rooms, begin
+from bridge.deliver import Rooms, begin, begin_refusal
 from bridge.errors import BodySealed, JournalUnavailable
 from bridge.journal.protocol import FETCH, Flight, Keep
+from bridge.limits import Closed
 from bridge.plan import plan
 from bridge.record import read_resources, recall
 from bridge.types import Cause
@@ -28,7 +29,10 @@ _PASS = 1.0
 _MORE, _FULL = 0.01, 0.05
 #: Deliveries that one pass begins.
 _MOST = 16
-_NOT_CONFIGURED = 900.0
+#: Seconds until the next look at what cannot be sent before a person has done something.
+_LATER = 900.0
+#: Seconds within which everything is tried again when a target answers again.
+_SOON = 60.0
 #: Seconds between two rounds of forgetting, and between two steps of one round.
 _FORGET_EVERY, _STEP = 60.0, 0.1
 _KEEP = Keep()
@@ -55,12 +59,14 @@ async def park(
     while not stop.is_set():
         begun, wait = 0, None
         try:
-            if rooms.clock() - last_beat >= beat:
-                last_beat = rooms.clock()
+            now = rooms.clock()
+            if now - last_beat >= beat:
                 if not await rooms.journal.beat():
                     lost()
                     return
+                last_beat = now
             await rooms.journal.sweep()
+            await hasten(rooms)
             begun = await finish_due(rooms)
             # What waits for a target that rests is due when the rest is over.
             rests = rooms.flights.gates.rests()
@@ -93,6 +99,15 @@ def pause(begun: int, wait: float | None) -> float:
     return _PASS if wait is None else min(_PASS, max(wait, least))
 
 
+async def hasten(rooms: Rooms) -> None:
+    """Make due soon what a target that answers again has put off while it did not."""
+    gates = rooms.flights.gates
+    for target in gates.recovered():
+        while await rooms.journal.hasten(target, _SOON):
+            continue
+        gates.hastened(target)
+
+
 async def finish_due(rooms: Rooms) -> int:
     """Begin the flights of deliveries whose time has come; returns how many."""
     begun = 0
@@ -106,26 +121,31 @@ async def finish_due(rooms: Rooms) -> int:
 async def resume(flight: Flight, rooms: Rooms) -> None:
     """Plan a delivery again from what the journal kept, and begin its flight."""
     try:
+        await _resume(flight, rooms)
+    except JournalUnavailable as error:
+        rooms.flights.put_back(flight, Closed(f"not sent: {error}"))
+    except Exception as error:
+        # A bug of ours must keep neither this lane nor what comes after it.
+        log.error("resume failed", entry=flight.entry, endpoint=flight.endpoint, exc_info=error)
+        reason = f"not sent: the bridge failed: {type(error).__name__}"
+        rooms.flights.put_back(flight, Closed(reason, _LATER))
+
+
+async def _resume(flight: Flight, rooms: Rooms) -> None:
+    try:
         stored = await rooms.journal.load(flight.entry)
     except LookupError:
         reason = "its body is gone: it cannot be sent any more"
-        await rooms.journal.unmappable(flight, reason, (Cause("store", "body_gone"),))
+        begin_refusal(flight, reason, (Cause("store", "body_gone"),), rooms)
         return
     except BodySealed as error:
-        await _put_off(flight, str(error), rooms)
+        rooms.flights.put_back(flight, Closed(str(error), _LATER))
         return
     route = rooms.routes.get(stored.store)
     if route is None:
         reason = f"store '{stored.store}' is not in connections.toml any more"
-        await _put_off(flight, reason, rooms)
+        rooms.flights.put_back(flight, Closed(reason, _LATER))
         return
     verified = restore(recall(stored), "journal")
     planned = plan(verified, route, None if flight.endpoint == FETCH else read_resources(stored))
-    begin(flight, planned, verified, route, rooms)
-
-
-async def _put_off(flight: Flight, reason: str, rooms: Rooms) -> None:
-    """Leave a delivery queued until whoever runs the bridge has mended its configuration."""
-    await rooms.journal.back(
-        flight, delay=_NOT_CONFIGURED, unsure=False, reason=reason, attempted=False
-    )
+    begin(flight, planned, verified, route, rooms, parked=True)

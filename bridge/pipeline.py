@@ -11,8 +11,8 @@ from bridge.answer import (
     answer,
     answer_problem,
     last_moment,
-    out_of_time,
     unavailable,
+    very_last_moment,
 )
 from bridge.deliver import Begun, Rooms, begin
 from bridge.errors import (
@@ -52,22 +52,22 @@ async def process(request: InboundRequest, rooms: Rooms, *, started: float) -> A
         return shaken
     if request.method not in route.source.methods:
         raise WrongMethod(f"a webhook is sent with {' or '.join(route.source.methods)}")
+    latest = started + very_last_moment(route.source.answer.within)
     try:
-        # Who stops waiting takes nothing along: flights and commits go on without the webhook.
-        async with asyncio.timeout(
-            started + out_of_time(route.source.answer.within) - rooms.clock()
-        ):
+        async with asyncio.timeout(latest - rooms.clock()):
             verified = await rooms.verify(request, route)
             planned = plan(verified, route)
             if not planned.tenant_fits:
                 raise TenantMismatch("the webhook speaks of another shop")
             return _as_wanted(await _deliver(verified, planned, route, rooms, started), route)
-    except TimeoutError:
-        return unavailable("nothing could be promised in time")
     except FetchFailed as error:
         return unavailable(str(error))
     except JournalUnavailable:
         return unavailable("the journal cannot be reached")
+    except TimeoutError:
+        # What has begun goes on: flights are the worker's, and the journal gives back the lanes
+        # of whoever has stopped waiting.
+        return unavailable("it could not be recorded in time")
 
 
 def _as_wanted(told: Answer, route: Route) -> Answer:
@@ -170,16 +170,20 @@ async def _follow(
 
 async def _told(begun: Begun, endpoint: str, rooms: Rooms, until: float) -> Outcome:
     """Wait for one flight; at the deadline it goes on without us."""
-    left = until - rooms.clock()
-    await asyncio.wait([begun.told], timeout=max(left, 0.0))
+    await asyncio.wait([begun.told], timeout=max(until - rooms.clock(), 0.0))
     return begun.told.result() if begun.told.done() else Outcome(endpoint, "flying")
+
+
+def _left(rooms: Rooms, until: float) -> float:
+    """Seconds for which it makes sense to wait; a stop lets nobody wait for others."""
+    return 0.0 if rooms.flights.stopping else until - rooms.clock()
 
 
 async def _wait_for_lane(entry: int, endpoint: str, rooms: Rooms, until: float) -> Standing:
     """Take a held lane as soon as it is free, if that is in time."""
     pause = _FIRST_LOOK
     standing = Standing(Outcome(endpoint, "queued"), held=True)
-    while (left := until - rooms.clock()) > 0:
+    while (left := _left(rooms, until)) > 0:
         await rooms.flights.landing(min(pause, left))
         pause = min(_LAST_LOOK, pause * 2)
         standing = await rooms.journal.take(entry, endpoint)
@@ -192,7 +196,7 @@ async def _wait_for_lane(entry: int, endpoint: str, rooms: Rooms, until: float) 
 async def _watch(receipt: Receipt, rooms: Rooms, until: float) -> list[Outcome]:
     """Wait with a copy for what the first one of its webhook comes to."""
     standings, pause = receipt.standings, _FIRST_LOOK
-    while (left := until - rooms.clock()) > 0:
+    while (left := _left(rooms, until)) > 0:
         if not any(one.outcome.state == "flying" for one in standings):
             break
         await rooms.flights.landing(min(pause, left))

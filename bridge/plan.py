@@ -78,6 +78,10 @@ class Route:
         """How the store's webhooks are proven."""
         return self.source.verify[self.store.verify].engine
 
+    def target(self, endpoint: str) -> str:
+        """Name what has one rate and one rest: *endpoint* at the store's account."""
+        return next(one.target for one in self.store.endpoints if one.endpoint == endpoint)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -21,6 +21,9 @@ from bridge.mapping.source import Source
 from bridge.plan import Plan, Route
 from bridge.types import InboundRequest
 
+#: Seconds that the last repeat of a store may come late.
+_LATE_REPEAT = 3600.0
+
 
 def deliveries_of(route: Route, planned: Plan, request: InboundRequest) -> tuple[Planned, ...]:
     """Give what a webhook begins with: the fetch, the erasure, or the deliveries themselves."""
@@ -62,13 +65,24 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         dead=planned.dead,
         causes=planned.causes,
         park=is_ours(route, planned),
-        horizon=route.store.horizon,
+        horizon=horizon(route),
     )
 
 
 def is_ours(route: Route, planned: Plan) -> bool:
     """Whether what is unfinished is ours to finish; an erasure, which needs no destination, is."""
     return route.store.park or planned.erase is not None
+
+
+def horizon(route: Route) -> float:
+    """
+    Say after how many seconds an unfinished delivery fails.
+
+    What is left to the store is its own to finish: it fails when the store has stopped repeating
+    it, however long the bridge itself would try.
+    """
+    store, policy = route.store, route.source.answer
+    return store.horizon if store.park else policy.retry_window + _LATE_REPEAT
 
 
 def keep_headers(source: Source, request: InboundRequest) -> bytes:

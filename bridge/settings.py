@@ -72,7 +72,10 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Seconds without a sign of life after which a process is gone."
     )
     stop_after: float = Field(
-        25.0, gt=0, description="Seconds that a stop waits for what is under way."
+        25.0,
+        gt=0,
+        description="Seconds that a stop may take; the last BRIDGE_QUIET of them are for orders "
+        "whose request was given up.",
     )
     token_secrets: SecretStr = Field(
         SecretStr(""),
@@ -89,6 +92,26 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         "json", description="One JSON object per line, or lines for people."
     )
+
+    @property
+    def flights_end_after(self) -> float:
+        """Seconds of a stop after which requests that are out are given up."""
+        return self.stop_after - self.quiet
+
+    def check_stop(self) -> None:
+        """
+        See that a stop leaves time for what it gives up to rest.
+
+        Raises:
+            SettingsError: It does not.
+        """
+        if self.flights_end_after <= 0:
+            told = (
+                f"{PREFIX}STOP_AFTER: found {self.stop_after:g} s, wanted more than "
+                f"{PREFIX}QUIET, which is {self.quiet:g} s: an order whose request a stop gives "
+                "up has to rest that long"
+            )
+            raise SettingsError([told])
 
     def patience(self) -> Patience:
         """
@@ -175,7 +198,7 @@ def read_settings(environ: Mapping[str, str] | None = None, env_file: str = ".en
         ]
     if problems:
         raise SettingsError(problems)
-    for contradicts in (settings.patience, settings.keep, settings.keys):
+    for contradicts in (settings.patience, settings.keep, settings.keys, settings.check_stop):
         try:
             contradicts()
         except SettingsError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.answer import answer, answer_problem, last_moment, out_of_time, unavailable
+from bridge.answer import answer, answer_problem, last_moment, unavailable, very_last_moment
 from bridge.types import Outcome, State
 
 
@@ -88,6 +88,6 @@ def test_the_answer_leaves_time_for_the_way_back(within: float, margin: float) -
     assert last_moment(within) == pytest.approx(within - margin)
 
 
-@pytest.mark.parametrize(("within", "sync"), [(5.0, 0.1875), (60.0, 0.25), (1.25, 0.1)])
+@pytest.mark.parametrize(("within", "sync"), [(5.0, 0.375), (60.0, 0.5), (1.25, 0.09375)])
 def test_the_journal_has_a_part_of_the_time_that_is_left(within: float, sync: float) -> None:
-    assert out_of_time(within) == pytest.approx(last_moment(within) + sync)
+    assert very_last_moment(within) == pytest.approx(last_moment(within) + sync)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from bridge.errors import FetchFailed, MappingFilesError, SettingsError, Signatu
 from bridge.journal.cipher import new_key
 from bridge.journal.protocol import Keep
 from bridge.jwks import KeySource
-from bridge.limits import Closed, Gates
+from bridge.limits import Closed, Gates, Ticket
 from bridge.load import Loaded
 from bridge.mapping.connections import Store
 from bridge.mapping.library import BUILT_IN
@@ -26,6 +29,7 @@ from bridge.mapping.source import Fetching
 from bridge.mapping.source_file import read_source
 from bridge.plan import Route
 from bridge.settings import read_settings
+from bridge.slots import Asks
 from bridge.tokens import make
 from bridge.types import Problem, Verdict
 from bridge.verify import KeyUnknown
@@ -351,8 +355,8 @@ async def test_what_rests_is_told_and_is_no_fault_of_the_bridge(
     app = build(configure(read_settings({**environ, "BRIDGE_WORKERS": "2"})))
     async with app.router.lifespan_context(app):
         gate = made[0].of("shop/bonifiq.customer")
-        ticket = await gate.enter()
-        assert isinstance(ticket, int)
+        ticket = await gate.enter(Asks("shop"))
+        assert isinstance(ticket, Ticket)
         gate.leave(ticket, Verdict("transient", "HTTP 429", 60.0))
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
@@ -362,7 +366,29 @@ async def test_what_rests_is_told_and_is_no_fault_of_the_bridge(
     assert health.json() == {"status": "ok", "flying": 0, "resting": ["shop/bonifiq.customer"]}
     assert made[0].limits == {"shop/bonifiq.customer": Limits()}
     assert made[0].processes == 2
-    assert isinstance(await made[0].of("shop/another").enter(), Closed), "a stop closes the gates"
+    assert isinstance(await made[0].of("shop/another").enter(Asks("shop")), Closed), (
+        "a stop closes the gates"
+    )
+
+
+async def test_as_soon_as_a_stop_is_asked_for_nothing_parked_is_begun(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server tells its application only when every webhook was answered."""
+    parking = asyncio.Event()
+
+    async def park(*_: object, stop: asyncio.Event, **__: object) -> None:
+        await stop.wait()
+        parking.set()
+
+    monkeypatch.setattr("bridge.app.park", park)
+    servers = signal.signal(signal.SIGTERM, lambda *_: None)
+    app = build(configure(read_settings(environ)))
+    async with app.router.lifespan_context(app):
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5.0):
+            await parking.wait()
+    signal.signal(signal.SIGTERM, servers)
 
 
 async def test_no_cookie_of_one_account_is_sent_for_another() -> None:

@@ -45,6 +45,7 @@ ROWS = [
         "logs",
     },
     {
+        "breaker",
         "client",
         "erase",
         "flights",
@@ -54,7 +55,9 @@ ROWS = [
         "jwks",
         "limits",
         "logins",
+        "server",
         "settings",
+        "slots",
     },
     {"verify", "mapping", "destinations", "answer", "redact", "tokens", "derive"},
     {
@@ -73,7 +76,7 @@ ROWS = [
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
     "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines", "phones",
-    "compact", "retry_after", "causes",
+    "compact", "retry_after", "causes", "breaker",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Sources that are a specification which anyone may follow, and no platform.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import simplejson
+import uvicorn
 from typer.testing import CliRunner
 
 from bridge.app import configure
@@ -502,14 +503,19 @@ credentials = { user = "SHOP_TOKEN", password = "SHOP_KEY" }
 def test_serve_tells_every_process_with_how_many_it_shares_the_limits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    served: list[dict[str, Any]] = []
-    monkeypatch.setattr("uvicorn.run", lambda _, **options: served.append(options))
+    served: list[int] = []
+
+    def serve(config: uvicorn.Config) -> int:
+        served.append(config.workers)
+        return 0
+
+    monkeypatch.setattr("bridge.server.run", serve)
     monkeypatch.setenv("BRIDGE_JOURNAL", f"sqlite:///{tmp_path}/journal.db")
     monkeypatch.setenv("BRIDGE_WORKERS", "1")
 
     assert run("serve").exit_code == 0
     assert run("serve", "--workers", "3").exit_code == 0
 
-    assert [one["workers"] for one in served] == [1, 3]
+    assert served == [1, 3]
     assert read_settings().workers == 3
     assert isinstance(run("serve", "--workers", "0").exception, ConfigError)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import httpx
@@ -12,7 +11,7 @@ import pytest
 
 from bridge.destinations import ENDPOINTS
 from bridge.destinations.endpoint import Account, Endpoint
-from bridge.forward import attempt, request
+from bridge.forward import attempt
 from bridge.logins import Logins
 from bridge.types import Payload, Verdict
 
@@ -30,6 +29,10 @@ Handler = Callable[[httpx.Request], httpx.Response]
 AnyHandler = Handler | Callable[[httpx.Request], Coroutine[Any, Any, httpx.Response]]
 
 
+async def at_once() -> None:
+    """A destination that may be asked at any moment."""
+
+
 async def made(
     handler: AnyHandler,
     endpoint: Endpoint = ORDER,
@@ -37,11 +40,12 @@ async def made(
     account: Account = ACCOUNT,
     *,
     timeout: float = 5.0,
+    turn: Callable[[], Awaitable[None]] = at_once,
 ) -> Verdict:
     """Make one attempt, by a bridge that has logged in nowhere yet."""
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
-        logins = Logins(partial(request, client, timeout=60.0), clock=lambda: 0.0)
-        return await attempt(client, endpoint, payload, account, logins, timeout=timeout)
+        logins = Logins(clock=lambda: 0.0)
+        return await attempt(client, endpoint, payload, account, logins, turn, timeout=timeout)
 
 
 def raising(error: type[httpx.TransportError]) -> Handler:
@@ -160,6 +164,23 @@ async def test_an_order_that_was_refused_for_another_reason_is_refused() -> None
     assert calls == ["/v1/pvt/Order"]
 
 
+async def test_an_order_that_is_cancelled_by_its_own_call_waits_for_a_turn_more() -> None:
+    seen = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.path)
+        refused = {"ErrorCode": 13, "HasError": True, "Severity": 2, "Result": None}
+        return httpx.Response(200, json=refused)
+
+    async def turn() -> None:
+        seen.append("turn")
+
+    cancelled = Payload("bonifiq.order", {"OriginalId": "1", "IsCancelledOrReturned": True})
+    await made(handler, payload=cancelled, turn=turn)
+
+    assert seen == ["/v1/pvt/Order", "turn", "/v1/pvt/Order/1/cancel"]
+
+
 class Vendor:
     """A destination with tokens: it numbers them, and refuses those in `refused`."""
 
@@ -193,6 +214,31 @@ async def test_a_token_that_is_refused_is_renewed_and_the_call_made_again() -> N
 
     assert verdict.kind == "delivered"
     assert vendor.calls == ["login", "token-1", "login", "token-2"]
+
+
+async def test_every_request_but_the_first_has_a_turn_of_its_own() -> None:
+    """Else a destination that bears one a second would be asked twice in that second."""
+    vendor = Vendor("token-1")
+
+    async def turn() -> None:
+        vendor.calls.append("turn")
+
+    await made(vendor, CUSTOMER, PERSON, KEYED, turn=turn)
+
+    asked = ["login", "token-1", "login", "token-2"]
+    assert vendor.calls == [asked[0], "turn", asked[1], "turn", asked[2], "turn", asked[3]]
+
+
+async def test_a_turn_that_never_comes_ends_the_attempt_with_nothing_sent() -> None:
+    vendor = Vendor()
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    verdict = await made(vendor, CUSTOMER, PERSON, KEYED, turn=never, timeout=0.01)
+
+    assert verdict == Verdict("transient", "no turn for a second request in time")
+    assert vendor.calls == ["login"]
 
 
 async def test_a_new_token_that_is_refused_too_is_the_end() -> None:

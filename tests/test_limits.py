@@ -1,38 +1,33 @@
 """
 A destination is asked what it bears, and rests while it is down.
 
-Time is virtual here: a loop that would wait sets its clock instead.
+Time is virtual here: see `tests.virtual`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.destinations.endpoint import Limits
-from bridge.limits import (
+from bridge.breaker import (
     FIRST_REST,
     LONGEST_ASKED,
     LONGEST_REST,
+    LOOKED_AT,
     MOST_FAILURES,
-    MOST_WAITING,
     Breaker,
-    Closed,
-    Gate,
-    Gates,
-    share,
 )
+from bridge.destinations.endpoint import Limits
+from bridge.limits import MOST_WAITING, Closed, Gate, Gates, share
+from bridge.slots import Asks
 from bridge.types import Verdict
-
-T = TypeVar("T")
+from tests.virtual import now, virtually
 
 DELIVERED = Verdict("delivered")
 REFUSED = Verdict("refused", "ErrorCode 9")
@@ -40,45 +35,6 @@ DOWN = Verdict("transient", "no connection")
 LOST = Verdict("unsure", "no answer")
 BUSY = Verdict("transient", "HTTP 429", 20.0)
 TARGET = "shop/vendor.order"
-#: Seconds that a turn of the loop takes.
-TICK = 1e-9
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time passes only when everybody waits for it, and then at once."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(_Selector(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class _Selector(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self.loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found = super().select(0)
-        assert found or timeout is not None, "everybody waits, and nothing will ever happen"
-        # A little passes in any case: code that looks again until its time has come gets there.
-        self.loop.now += (timeout or 0.0) + TICK
-        return found
-
-
-def virtually(story: Callable[[], Awaitable[T]]) -> T:
-    async def told() -> T:
-        return await story()
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(told())
-
-
-def now() -> float:
-    """The time, without the ticks."""
-    return round(asyncio.get_running_loop().time(), 4)
 
 
 def attempt(breaker: Breaker, at: float, verdict: Verdict) -> bool:
@@ -120,6 +76,33 @@ class TestBreaker:
             for _ in range(MOST_FAILURES - 1):
                 attempt(breaker, 0.0, DOWN)
             attempt(breaker, 0.0, answer)
+
+        assert not breaker.resting
+
+    def test_half_of_the_last_twenty_are_enough(self) -> None:
+        breaker = Breaker()
+        for number in range(LOOKED_AT):
+            assert not breaker.resting
+            attempt(breaker, 0.0, DELIVERED if number % 2 == 0 else DOWN)
+
+        assert breaker.resting
+        assert breaker.why == "10 failures in the last 20 attempts"
+
+    def test_less_than_half_are_not(self) -> None:
+        breaker = Breaker()
+        for number in range(10 * LOOKED_AT):
+            attempt(breaker, 0.0, DOWN if number % 8 < 3 else DELIVERED)
+
+        assert not breaker.resting
+
+    def test_what_failed_before_a_rest_is_forgotten_after_it(self) -> None:
+        breaker = Breaker()
+        for number in range(LOOKED_AT):
+            attempt(breaker, 0.0, DELIVERED if number % 2 == 0 else DOWN)
+        attempt(breaker, FIRST_REST, DELIVERED)
+
+        for _ in range(MOST_FAILURES - 1):
+            attempt(breaker, FIRST_REST, DOWN)
 
         assert not breaker.resting
 
@@ -277,15 +260,21 @@ class Target:
     verdicts: list[Verdict] = field(default_factory=list)
     asked: list[float] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
+    stores: list[str] = field(default_factory=list)
+    parked: list[bool] = field(default_factory=list)
     at_once: int = 0
     most: int = 0
 
-    async def ask(self, number: int = 0) -> Closed | Verdict:
-        ticket = await self.gate.enter()
+    async def ask(
+        self, number: int = 0, store: str = "shop", *, parked: bool = False
+    ) -> Closed | Verdict:
+        ticket = await self.gate.enter(Asks(store, parked))
         if isinstance(ticket, Closed):
             return ticket
         self.asked.append(now())
         self.order.append(number)
+        self.stores.append(store)
+        self.parked.append(parked)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         verdict = self.verdicts.pop(0) if self.verdicts else DELIVERED
@@ -345,6 +334,122 @@ class TestGate:
         assert one.asked[-1] == 3.0
         assert one.order == list(range(12))
 
+    def test_of_four_places_webhooks_have_three_and_parked_work_one(self) -> None:
+        async def story() -> Target:
+            one = target(at_once=4, takes=1.0)
+            begun = [asyncio.ensure_future(one.ask(number)) for number in range(24)]
+            await asyncio.sleep(0.5)
+            begun += [asyncio.ensure_future(one.ask(n, parked=True)) for n in range(24)]
+            await asyncio.gather(*begun)
+            return one
+
+        one = virtually(story)
+
+        # The first four were there before any parked work; then three to one, then the rest.
+        assert one.parked[:4] == [False] * 4
+        assert [sum(one.parked[at : at + 4]) for at in range(4, 24, 4)] == [1] * 5
+        assert one.asked[-1] == 11.0, "no place was left empty"
+
+    def test_one_place_is_shared_in_the_same_way(self) -> None:
+        async def story() -> Target:
+            one = target(at_once=1, takes=1.0)
+            begun = [asyncio.ensure_future(one.ask(n)) for n in range(8)]
+            begun += [asyncio.ensure_future(one.ask(n, parked=True)) for n in range(8)]
+            await asyncio.gather(*begun)
+            return one
+
+        assert virtually(story).parked[1:9] == [False, False, False, True] * 2
+
+    def test_there_is_room_for_some_parked_work_however_many_webhooks_wait(self) -> None:
+        async def story() -> list[int]:
+            one = target(at_once=8, takes=1.0)
+            begun = [asyncio.ensure_future(one.ask()) for _ in range(100)]
+            await asyncio.sleep(0.5)
+            rooms = [one.gate.room()]
+            begun += [asyncio.ensure_future(one.ask(parked=True)) for _ in range(2)]
+            await asyncio.sleep(0)
+            rooms.append(one.gate.room())
+            await asyncio.gather(*begun)
+            return [*rooms, one.gate.room()]
+
+        assert virtually(story) == [2, 0, 8]
+
+    def test_a_store_that_floods_a_target_delays_no_other(self) -> None:
+        async def story() -> tuple[float, Target]:
+            one = target(at_once=4, takes=1.0)
+            flood = [asyncio.ensure_future(one.ask(store="loud")) for _ in range(200)]
+            await asyncio.sleep(10.5)
+            began = now()
+            await one.ask(store="quiet")
+            took = now() - began
+            await asyncio.gather(*flood)
+            return took, one
+
+        took, one = virtually(story)
+
+        assert took == pytest.approx(1.5), "the first place that got free"
+        assert one.stores.count("loud") == 200
+
+    def test_while_several_want_a_target_none_has_more_than_half(self) -> None:
+        async def story() -> list[tuple[int, int]]:
+            one = target(at_once=4, takes=1.0)
+            begun = [asyncio.ensure_future(one.ask(store="loud")) for _ in range(40)]
+            await asyncio.sleep(0.5)
+            begun += [asyncio.ensure_future(one.ask(store="quiet")) for _ in range(8)]
+            seen = []
+            for _ in range(5):
+                await asyncio.sleep(1.0)
+                last = one.stores[-one.at_once :]
+                seen.append((last.count("loud"), last.count("quiet")))
+            await asyncio.gather(*begun)
+            assert one.stores[-8:] == ["loud"] * 8, "alone it has all places again"
+            return seen
+
+        assert virtually(story) == [(2, 2)] * 4 + [(4, 0)]
+
+    def test_stores_take_turns_whatever_their_number(self) -> None:
+        async def story() -> Target:
+            one = target(at_once=1, takes=1.0)
+            begun = [asyncio.ensure_future(one.ask(store=store)) for store in "aaaabbbbcccc"]
+            await asyncio.gather(*begun)
+            return one
+
+        assert "".join(virtually(story).stores) == "a" + "abcabcabcbc"
+
+    def test_more_of_one_store_than_can_wait_leave_room_for_others(self) -> None:
+        async def story() -> tuple[Closed | Verdict, Closed | Verdict]:
+            one = target(at_once=1, takes=1.0)
+            flood = [asyncio.ensure_future(one.ask(store="loud")) for _ in range(MOST_WAITING + 1)]
+            await asyncio.sleep(0.5)
+            told = await one.ask(store="loud"), await one.ask(store="quiet")
+            for each in flood:
+                each.cancel()
+            return told
+
+        loud, quiet = virtually(story)
+
+        assert isinstance(loud, Closed)
+        assert quiet == DELIVERED
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), max_size=40))
+    def test_whoever_gives_up_no_place_is_lost(self, comers: list[tuple[int, bool, bool]]) -> None:
+        async def story() -> None:
+            one = target(at_once=3, takes=1.0)
+            begun = []
+            for number, (store, parked, leaves) in enumerate(comers):
+                task = asyncio.ensure_future(one.ask(number, f"s{store}", parked=parked))
+                begun.append(task)
+                await asyncio.sleep(0.1)
+                if leaves:
+                    begun[number // 2].cancel()
+            await asyncio.gather(*begun, return_exceptions=True)
+            assert one.most <= 3
+            one.most = 0
+            await one.ask_all(9)
+            assert one.most == 3
+
+        virtually(story)
+
     def test_when_a_rest_begins_all_that_wait_are_sent_back_at_once(self) -> None:
         async def story() -> tuple[list[Closed | Verdict], Target, float]:
             one = target(at_once=2, takes=1.0, verdicts=[DOWN] * 99)
@@ -392,7 +497,7 @@ class TestGate:
         async def story() -> list[int]:
             one = target(at_once=2, takes=1.0)
             rooms = [one.gate.room()]
-            begun = [asyncio.ensure_future(one.ask()) for _ in range(3)]
+            begun = [asyncio.ensure_future(one.ask(parked=True)) for _ in range(3)]
             await asyncio.sleep(0.5)
             rooms.append(one.gate.room())
             await asyncio.sleep(1.0)
@@ -518,6 +623,24 @@ class TestGates:
 
         assert gates.resting() == []
         assert gates.of(TARGET) is gates.of(TARGET)
+
+    def test_a_target_that_answers_again_is_named_until_it_was_hastened(self) -> None:
+        async def story() -> list[list[str]]:
+            gates = Gates(clock=now)
+            one = Target(gates.of(TARGET), verdicts=[BUSY, DELIVERED, BUSY, DELIVERED, BUSY])
+            await Target(gates.of("shop/vendor.customer")).ask()
+            seen = []
+            for _ in range(2):
+                await one.ask()
+                seen.append(gates.recovered())
+                await asyncio.sleep(20.0)
+                await one.ask()
+                seen.append(gates.recovered())
+            gates.hastened(TARGET)
+            seen.append(gates.recovered())
+            return seen
+
+        assert virtually(story) == [[], [TARGET], [], [TARGET], []]
 
     def test_a_stop_closes_gates_that_nobody_came_to_yet(self) -> None:
         async def story() -> Closed | Verdict:

@@ -36,7 +36,7 @@ class Server:
         return verdict or Reply(status, {}, f"token-{number}".encode())
 
     def logins(self) -> Logins:
-        return Logins(self.ask, clock=lambda: self.now)
+        return Logins(clock=lambda: self.now)
 
     @property
     def login(self) -> Login:
@@ -65,9 +65,9 @@ def server() -> Server:
 async def test_a_token_is_asked_for_once_and_used_again(server):
     logins, login = server.logins(), server.login
 
-    first = await logins.sign(login, ACCOUNT)
+    first = await logins.sign(login, ACCOUNT, server.ask)
     server.now = LIFE - MARGIN - 1
-    second = await logins.sign(login, ACCOUNT)
+    second = await logins.sign(login, ACCOUNT, server.ask)
 
     assert token_of(first) == token_of(second) == "token-1"
     assert first == replace(ACCOUNT, token="token-1")
@@ -77,41 +77,41 @@ async def test_a_token_is_asked_for_once_and_used_again(server):
 async def test_a_token_is_renewed_shortly_before_it_expires(server):
     logins, login = server.logins(), server.login
 
-    await logins.sign(login, ACCOUNT)
+    await logins.sign(login, ACCOUNT, server.ask)
     server.now = LIFE - MARGIN
 
-    assert token_of(await logins.sign(login, ACCOUNT)) == "token-2"
+    assert token_of(await logins.sign(login, ACCOUNT, server.ask)) == "token-2"
 
 
 async def test_a_short_life_is_used_for_its_half(server):
     logins, login = server.logins(), server.login
     server.life = 10.0
 
-    await logins.sign(login, ACCOUNT)
+    await logins.sign(login, ACCOUNT, server.ask)
     server.now = 4.9
-    assert token_of(await logins.sign(login, ACCOUNT)) == "token-1"
+    assert token_of(await logins.sign(login, ACCOUNT, server.ask)) == "token-1"
     server.now = 5.0
-    assert token_of(await logins.sign(login, ACCOUNT)) == "token-2"
+    assert token_of(await logins.sign(login, ACCOUNT, server.ask)) == "token-2"
 
 
 async def test_the_life_of_a_token_begins_before_it_was_asked_for(server):
     logins, login = server.logins(), server.login
     server.gate = asyncio.Event()
 
-    asking = asyncio.create_task(logins.sign(login, ACCOUNT))
+    asking = asyncio.create_task(logins.sign(login, ACCOUNT, server.ask))
     await server.arrived.wait()
     server.now = 100.0
     server.gate.set()
     await asking
     server.now = LIFE - MARGIN
 
-    assert token_of(await logins.sign(login, ACCOUNT)) == "token-2"
+    assert token_of(await logins.sign(login, ACCOUNT, server.ask)) == "token-2"
 
 
 async def test_many_calls_at_once_log_in_once(server):
     logins, login = server.logins(), server.login
 
-    signed = await asyncio.gather(*(logins.sign(login, ACCOUNT) for _ in range(50)))
+    signed = await asyncio.gather(*(logins.sign(login, ACCOUNT, server.ask) for _ in range(50)))
 
     assert {token_of(one) for one in signed} == {"token-1"}
     assert len(server.asked) == 1
@@ -119,10 +119,10 @@ async def test_many_calls_at_once_log_in_once(server):
 
 async def test_a_burst_of_refused_tokens_renews_once(server):
     logins, login = server.logins(), server.login
-    await logins.sign(login, ACCOUNT)
+    await logins.sign(login, ACCOUNT, server.ask)
 
     signed = await asyncio.gather(
-        *(logins.sign(login, ACCOUNT, refused="token-1") for _ in range(50))
+        *(logins.sign(login, ACCOUNT, server.ask, refused="token-1") for _ in range(50))
     )
 
     assert {token_of(one) for one in signed} == {"token-2"}
@@ -131,23 +131,23 @@ async def test_a_burst_of_refused_tokens_renews_once(server):
 
 async def test_a_late_refusal_of_an_old_token_does_not_drop_the_new_one(server):
     logins, login = server.logins(), server.login
-    await logins.sign(login, ACCOUNT)
-    await logins.sign(login, ACCOUNT, refused="token-1")
+    await logins.sign(login, ACCOUNT, server.ask)
+    await logins.sign(login, ACCOUNT, server.ask, refused="token-1")
 
-    assert token_of(await logins.sign(login, ACCOUNT, refused="token-1")) == "token-2"
-    assert token_of(await logins.sign(login, ACCOUNT)) == "token-2"
+    assert token_of(await logins.sign(login, ACCOUNT, server.ask, refused="token-1")) == "token-2"
+    assert token_of(await logins.sign(login, ACCOUNT, server.ask)) == "token-2"
     assert len(server.asked) == 2
 
 
 async def test_while_a_token_is_renewed_nobody_gets_the_refused_one(server):
     logins, login = server.logins(), server.login
-    await logins.sign(login, ACCOUNT)
+    await logins.sign(login, ACCOUNT, server.ask)
     server.gate = asyncio.Event()
     server.arrived.clear()
 
-    renewing = asyncio.create_task(logins.sign(login, ACCOUNT, refused="token-1"))
+    renewing = asyncio.create_task(logins.sign(login, ACCOUNT, server.ask, refused="token-1"))
     await server.arrived.wait()
-    other = asyncio.create_task(logins.sign(login, ACCOUNT))
+    other = asyncio.create_task(logins.sign(login, ACCOUNT, server.ask))
     server.gate.set()
 
     assert token_of(await renewing) == token_of(await other) == "token-2"
@@ -157,7 +157,7 @@ async def test_a_failing_login_fails_all_who_waited_and_is_tried_anew_afterwards
     logins, login = server.logins(), server.login
     server.status, server.gate = 401, asyncio.Event()
 
-    waiting = [asyncio.create_task(logins.sign(login, ACCOUNT)) for _ in range(20)]
+    waiting = [asyncio.create_task(logins.sign(login, ACCOUNT, server.ask)) for _ in range(20)]
     await server.arrived.wait()
     server.gate.set()
     verdicts = await asyncio.gather(*waiting)
@@ -165,14 +165,14 @@ async def test_a_failing_login_fails_all_who_waited_and_is_tried_anew_afterwards
     assert set(verdicts) == {Verdict("refused", "no token: HTTP 401")}
     assert len(server.asked) == 1
     server.status = 200
-    assert token_of(await logins.sign(login, ACCOUNT)) == "token-2"
+    assert token_of(await logins.sign(login, ACCOUNT, server.ask)) == "token-2"
 
 
 @pytest.mark.parametrize("kind", ["transient", "unsure"])
 async def test_what_became_of_a_login_is_no_doubt_about_the_payload(server, kind):
     server.verdict = Verdict(kind, "no answer within 5 s", 7.0)
 
-    verdict = await server.logins().sign(server.login, ACCOUNT)
+    verdict = await server.logins().sign(server.login, ACCOUNT, server.ask)
 
     assert verdict == Verdict("transient", "no token: no answer within 5 s", 7.0)
 
@@ -181,8 +181,8 @@ async def test_a_call_that_is_given_up_does_not_end_the_login_for_the_others(ser
     logins, login = server.logins(), server.login
     server.gate = asyncio.Event()
 
-    given_up = asyncio.create_task(logins.sign(login, ACCOUNT))
-    waiting = asyncio.create_task(logins.sign(login, ACCOUNT))
+    given_up = asyncio.create_task(logins.sign(login, ACCOUNT, server.ask))
+    waiting = asyncio.create_task(logins.sign(login, ACCOUNT, server.ask))
     await server.arrived.wait()
     given_up.cancel()
     await asyncio.wait([given_up])
@@ -201,9 +201,9 @@ async def test_a_bug_in_a_login_is_told_to_who_waited_and_does_not_stay(server):
     broken = Login(lambda _: True, write, read)
 
     with pytest.raises(ZeroDivisionError):
-        await logins.sign(broken, ACCOUNT)
+        await logins.sign(broken, ACCOUNT, server.ask)
     with pytest.raises(ZeroDivisionError):
-        await logins.sign(broken, ACCOUNT)
+        await logins.sign(broken, ACCOUNT, server.ask)
 
     assert len(server.asked) == 2
 
@@ -219,16 +219,16 @@ async def test_a_bug_in_a_login_is_told_to_who_waited_and_does_not_stay(server):
 async def test_accounts_do_not_share_tokens(server, other):
     logins, login = server.logins(), server.login
 
-    await logins.sign(login, ACCOUNT)
+    await logins.sign(login, ACCOUNT, server.ask)
 
-    assert token_of(await logins.sign(login, other)) == "token-2"
+    assert token_of(await logins.sign(login, other, server.ask)) == "token-2"
 
 
 async def test_what_an_account_is_told_beside_its_credentials_does_not_matter(server):
     logins, login = server.logins(), server.login
 
-    await logins.sign(login, ACCOUNT)
-    told = await logins.sign(login, replace(ACCOUNT, options={"a": "b"}))
+    await logins.sign(login, ACCOUNT, server.ask)
+    told = await logins.sign(login, replace(ACCOUNT, options={"a": "b"}), server.ask)
 
     assert told == replace(ACCOUNT, options={"a": "b"}, token="token-1")
 
@@ -236,7 +236,7 @@ async def test_what_an_account_is_told_beside_its_credentials_does_not_matter(se
 async def test_neither_a_token_nor_a_secret_is_in_a_repr(server):
     logins, login = server.logins(), server.login
 
-    signed = await logins.sign(login, ACCOUNT)
+    signed = await logins.sign(login, ACCOUNT, server.ask)
     shown = [
         repr(signed),
         repr(logins),

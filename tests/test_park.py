@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from bridge.breaker import FIRST_REST, MOST_FAILURES
 from bridge.errors import JournalUnavailable
 from bridge.flights import backoff
 from bridge.journal.cipher import new_key
 from bridge.journal.protocol import Journal, Keep, Opening, Patience, Standing
 from bridge.journal.sqlite import open_sqlite
-from bridge.limits import FIRST_REST, MOST_FAILURES
 from bridge.load import Loaded
-from bridge.park import finish_due, park, pause
+from bridge.park import finish_due, hasten, park, pause
 from bridge.pipeline import process
-from bridge.plan import Route
+from bridge.plan import Route, plan
 from bridge.types import Payload, Verdict
 from tests.house import (
     ORDER,
@@ -83,6 +84,7 @@ async def test_a_store_that_is_gone_from_the_configuration_keeps_its_deliveries(
     rooms = replace(rooms_of(journal, outside, store_route(loaded)), routes={})
 
     await finish_due(rooms)
+    await rooms.flights.drain(5.0)
 
     assert (await state(journal, entry))[0] == "queued"
     assert "connections.toml" in (await state(journal, entry))[1]
@@ -149,8 +151,7 @@ async def test_another_process_finishes_what_a_dead_one_left(
 
 @pytest.mark.parametrize("failure", [JournalUnavailable("locked"), RuntimeError("a bug of ours")])
 async def test_the_loop_survives_a_journal_that_is_away(
-    failure: Exception,
-    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    failure: Exception, journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry, outside = await parked(journal, loaded)
     outside.arrived.clear()
@@ -208,6 +209,78 @@ async def test_a_bug_of_ours_does_not_keep_an_order_to_itself(
 
     await finish_due(rooms)
     await rooms.flights.drain(5.0)
+    assert (await state(journal, entry))[0] == "delivered"
+
+
+async def test_an_entry_that_cannot_be_planned_holds_up_nothing_else(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, outside = await parked(journal, loaded)
+    rooms = rooms_of(journal, outside, store_route(loaded))
+    outside.verdicts = [DOWN]
+    good = await process(edited(id=6100000000777), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+
+    def broken(*args: object) -> object:
+        if args[0].request.body == webhook().body:  # type: ignore[attr-defined]
+            raise KeyError("a bug")
+        return plan(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("bridge.park.plan", broken)
+    with capture_logs() as lines:
+        assert await finish_due(rooms) == 2
+        await rooms.flights.drain(5.0)
+    assert "resume failed" in [line["event"] for line in lines]
+
+    assert await state(journal, poison) == ("queued", "not sent: the bridge failed: KeyError")
+    assert (await state(journal, good.entry or 0))[0] == "delivered"
+    wait = await journal.next_due()
+    assert wait is not None
+    assert wait > 600, "a person has to do something before it makes sense again"
+
+
+async def test_a_body_that_is_gone_is_a_dead_letter(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, outside = await parked(journal, loaded)
+    rooms = rooms_of(journal, outside, store_route(loaded))
+
+    async def gone(_: int) -> None:
+        raise LookupError("no body")
+
+    monkeypatch.setattr(journal, "load", gone)
+    await finish_due(rooms)
+    await rooms.flights.drain(5.0)
+
+    assert await state(journal, entry) == (
+        "refused",
+        "its body is gone: it cannot be sent any more",
+    )
+
+
+async def test_a_bug_of_ours_does_not_end_the_loop(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, outside = await parked(journal, loaded)
+    rooms, stop = rooms_of(journal, outside, store_route(loaded)), asyncio.Event()
+    sweep, failures = journal.sweep, [KeyError("a bug")]
+
+    async def once_broken() -> int:
+        if failures:
+            raise failures.pop()
+        return await sweep()
+
+    outside.arrived.clear()
+    monkeypatch.setattr(journal, "sweep", once_broken)
+    monkeypatch.setattr("bridge.park._PASS", 0.001)
+    with capture_logs() as lines:
+        parking = asyncio.create_task(park(rooms, beat=5.0, stop=stop, lost=lambda: None))
+        await outside.arrived.wait()
+        stop.set()
+        await parking
+    assert "parking failed" in [line["event"] for line in lines]
+    await rooms.flights.drain(5.0)
+
     assert (await state(journal, entry))[0] == "delivered"
 
 
@@ -310,6 +383,41 @@ async def test_an_outage_is_waited_out_with_probes_and_then_all_is_delivered_onc
         assert (await state(moving, one.entry or 0))[0] == "delivered"
 
 
+async def test_when_a_target_answers_again_what_it_put_off_is_tried_within_a_minute(
+    moving: Journal, vendor: Vendor, loaded: Loaded
+) -> None:
+    """Somebody waits for his points; that his order failed nine times is not his fault."""
+    rooms = rooms_of(moving, vendor, store_route(loaded))
+    rooms = replace(rooms, flights=replace(rooms.flights, chance=lambda: 1.0))
+    told = await process(webhook(), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    for _ in range(9):
+        wait = await moving.next_due()
+        assert wait is not None
+        vendor.now += wait + 60.0
+        await finish_due(rooms)
+        await rooms.flights.drain(5.0)
+    wait = await moving.next_due()
+    assert wait is not None
+    assert wait > 600
+
+    vendor.down = False
+    vendor.now += 60.0
+    await process(edited(id=6100000000777), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    for _ in range(2):
+        await hasten(rooms)
+
+    wait = await moving.next_due()
+    assert wait is not None
+    assert wait <= 60.0
+    assert rooms.flights.gates.recovered() == []
+    vendor.now += wait
+    await finish_due(rooms)
+    await rooms.flights.drain(5.0)
+    assert (await state(moving, told.entry or 0))[0] == "delivered"
+
+
 async def test_what_rests_holds_up_nothing_else(
     moving: Journal, vendor: Vendor, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,6 +448,7 @@ async def test_a_store_that_is_gone_counts_no_attempts(journal: Journal, loaded:
     rooms = replace(rooms_of(journal, outside, store_route(loaded)), routes={})
 
     await finish_due(rooms)
+    await rooms.flights.drain(5.0)
 
     assert (await journal.show(entry)).deliveries[0].attempts == 1
 

@@ -20,7 +20,8 @@ from bridge.errors import (
     UnknownStore,
     WrongMethod,
 )
-from bridge.journal.protocol import Filter, Journal
+from bridge.journal.protocol import Filter, Journal, Opening, Patience
+from bridge.journal.sqlite import open_sqlite
 from bridge.load import Loaded
 from bridge.mapping.compile import Compiler
 from bridge.mapping.destination import EVENT_SPACES
@@ -167,11 +168,30 @@ async def test_refuse_asks_the_store_to_repeat_and_takes_its_repeat(
     assert await states(journal, second.entry) == {ORDER: "delivered"}
 
 
+async def test_what_its_store_stops_repeating_becomes_a_dead_letter_that_is_seen(
+    tmp_path: Path, outside: Outside, loaded: Loaded
+) -> None:
+    opening = Opening(f"sqlite:///{tmp_path}/journal.db", Patience(quiet=0.0))
+    journal = await open_sqlite(opening, clock=lambda: time.time() + outside.now)
+    house = House(journal, outside, loaded, park=False)
+    outside.verdicts = [DOWN]
+    told = await house.post(webhook())
+    await house.rooms.flights.drain(5.0)
+
+    outside.now += house.route.source.answer.retry_window + 3600.0 + 1.0
+    await journal.sweep()
+
+    (seen,) = await journal.entries(Filter(state="dead"))
+    assert (told.status_code, seen.entry) == (503, told.entry)
+    assert seen.deliveries[0].reason == f"the store stopped repeating; last: {DOWN.reason}"
+    await journal.close()
+
+
 async def test_at_the_deadline_the_store_is_answered_and_the_flight_goes_on(
     journal: Journal, outside: Outside, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.pipeline.PARK_FIRST", 0.0)
-    house = House(journal, outside, loaded, within=0.3)
+    house = House(journal, outside, loaded, within=1.0)
     outside.gate = asyncio.Event()
     started = time.monotonic()
 

@@ -121,3 +121,11 @@ def test_the_journal_is_opened_with_what_is_set() -> None:
     assert opening == Opening("sqlite:///x.db", Patience(quiet=5.0), register=False, keys=(key,))
     assert key not in repr(opening)
     assert read_settings(environ).opening().register
+
+
+@pytest.mark.parametrize(("quiet", "stop"), [("25", "25"), ("10", "5")])
+def test_a_stop_has_to_be_longer_than_an_order_rests(quiet: str, stop: str) -> None:
+    environ = {"BRIDGE_QUIET": quiet, "BRIDGE_STOP_AFTER": stop}
+
+    with pytest.raises(SettingsError, match=r"BRIDGE_STOP_AFTER: found \d+ s, wanted more than"):
+        read_settings(environ)

@@ -53,11 +53,13 @@ UPDATE delivery SET state = :state, reason = :reason, settled_at = :now
 RETURNING entry
 """
 
-# What became ours while it was flying is not left to the store.
+# What became ours while it was flying is not left to the store.  At its horizon it is looked at,
+# however much later the next attempt would be.
 BACK = """
 UPDATE delivery
    SET state = 'queued', unsure = CASE WHEN unsure = 1 THEN 1 ELSE :unsure END, reason = :reason,
-       next_at = coalesce(:next_at, CASE park WHEN 1 THEN :now END)
+       next_at = coalesce(CASE WHEN :next_at > until THEN until ELSE :next_at END,
+                          CASE park WHEN 1 THEN :now END)
  WHERE entry = :entry AND endpoint = :endpoint AND state = 'flying' AND token = :token
 RETURNING entry
 """

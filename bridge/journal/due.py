@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from bridge.journal import causes
 from bridge.journal.deliveries import LONGEST_DELAY, LOOK_AGAIN, STORE_STOPPED, find, take
 from bridge.journal.protocol import Standing
-from bridge.journal.transaction import Row, Steps, Transaction, do, one, rows
+from bridge.journal.transaction import Row, Steps, Transaction, count, do, one, rows
 
 Pair = tuple[str, str]  #: target and store
 
@@ -21,6 +21,8 @@ Pair = tuple[str, str]  #: target and store
 LONGEST_BACKOFF = 900.0
 #: Deliveries of one pair before the next pair has its turn.
 _QUANTUM = 4
+#: Deliveries that one transaction hastens, so that nobody waits long for it.
+_MOST_HASTENED = 500
 #: Rows looked at for each one that is asked for, so that no transaction grows without end.
 _PATIENCE = 8
 
@@ -71,6 +73,16 @@ UPDATE delivery INDEXED BY delivery_due
 RETURNING entry, endpoint
 """
 
+# Spread by a prime, so that entries that came together are not tried together.
+HASTEN = """
+UPDATE delivery SET next_at = :now + entry * 7919 % :within
+ WHERE (entry, endpoint) IN (
+       SELECT entry, endpoint FROM delivery INDEXED BY delivery_due
+        WHERE state = 'queued' AND target = :target AND store = :store AND next_at > :soon
+        ORDER BY next_at LIMIT :most)
+   AND state = 'queued'
+"""
+
 ALIVE = "SELECT 1 FROM worker WHERE id = :me AND gone = 0"
 
 
@@ -112,7 +124,8 @@ def due(
         served = []
         for pair in ring:
             target = pair[0]
-            waiting = (yield from _due_of(tx, pair)) if left.get(target, limit) > 0 else ()
+            full = left.get(target, limit) <= 0
+            waiting = () if full else (yield from _due_of(tx, pair, room.get(target, limit)))
             for entry, endpoint in waiting:
                 if len(taken) == limit or left.get(target, limit) <= 0:
                     break
@@ -133,8 +146,10 @@ def due(
     return tuple(taken), after
 
 
-def _due_of(tx: Transaction, pair: Pair) -> Steps[Sequence[Row]]:
-    values = {"target": pair[0], "store": pair[1], "now": tx.now, "quantum": _QUANTUM}
+def _due_of(tx: Transaction, pair: Pair, room: int) -> Steps[Sequence[Row]]:
+    # However little room there is, a store whose turn it is takes no more than half of it.
+    quantum = min(_QUANTUM, max(1, room // 2))
+    values = {"target": pair[0], "store": pair[1], "now": tx.now, "quantum": quantum}
     return (yield from rows(DUE, values))
 
 
@@ -145,6 +160,26 @@ def next_due(without: Collection[str]) -> Steps[int | None]:
         if target not in without:
             times += yield from rows(EARLIEST, {"target": target, "store": store})
     return min((at for (at,) in times), default=None)
+
+
+def hasten(tx: Transaction, target: str, within: float) -> Steps[int]:
+    """
+    Make due within so many seconds what waits longer for *target*, not all of it at once.
+
+    Returns:
+        How many were hastened; as long as there are some, there may be more.
+    """
+    span = int(within * 1000)
+    values = {"target": target, "now": tx.now, "soon": tx.now + span, "within": span}
+    hastened = 0
+    store: str | None = ""
+    while store is not None and hastened < _MOST_HASTENED:
+        row = yield from one(NEXT_STORE, {"target": target, "store": store})
+        store = None if row is None else row[1]
+        if store is not None:
+            left = {"store": store, "most": _MOST_HASTENED - hastened}
+            hastened += yield from count(HASTEN, values | left)
+    return hastened
 
 
 def tidy(tx: Transaction, *, stepped: bool) -> Steps[None]:

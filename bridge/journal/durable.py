@@ -275,6 +275,10 @@ class DurableJournal(Generic[E]):
         at = await self._engine.read(due.next_due(without))
         return None if at is None else max(0, at - self._engine.now()) / 1000
 
+    async def hasten(self, target: str, within: float) -> int:
+        """Make due within so many seconds what waits longer for *target*."""
+        return await self._write(partial(due.hasten, target=target, within=within))
+
     async def beat(self) -> bool:
         """Give a sign of life; False when this worker was declared gone."""
         me = self._worker()

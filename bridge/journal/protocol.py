@@ -318,7 +318,8 @@ class Journal(Protocol):
         Give up a flight for now.
 
         Args:
-            delay: Seconds until the next attempt; None leaves it to the store's repeat.
+            delay: Seconds until the next attempt, which is not put off beyond the horizon; None
+                leaves it to the store's repeat.
             unsure: The destination may have accepted.  Nothing older is sent in this lane
                 any more.  The caller has waited `Patience.quiet` before.
             attempted: Whether anything was sent; if not, it does not count as an attempt.
@@ -378,6 +379,18 @@ class Journal(Protocol):
 
         Args:
             without: Targets that do not count.
+        """
+        ...
+
+    async def hasten(self, target: str, within: float) -> int:
+        """
+        Make due within so many seconds, spread over them, what waits longer for *target*.
+
+        For a target that answers again: what failed while it did not may wait for long.
+
+        Returns:
+            How many were hastened; a call takes some hundreds at most, so that nobody waits long
+            for it, and 0 says that none is left.
         """
         ...
 

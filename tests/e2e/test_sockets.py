@@ -8,8 +8,9 @@ import hmac
 import json
 import os
 import signal
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -101,22 +102,70 @@ def prepared(world: World) -> tuple[str, dict[str, str], bytes]:
     return f"{world.bridge}/webhooks/shop", headers, case.request.body
 
 
+def posted_while(world: World, then: Callable[[], None]) -> httpx.Response:
+    """Post an order, and do something as soon as the destination has it."""
+
+    def when_it_is_out() -> None:
+        eventually(lambda: len(world.received()) == 1)
+        then()
+
+    thread = threading.Thread(target=when_it_is_out)
+    thread.start()
+    url, headers, body = prepared(world)
+    try:
+        return httpx.post(url, headers=headers, content=body, timeout=30.0)
+    finally:
+        thread.join()
+
+
 def test_a_stop_waits_for_what_is_under_way(world: World) -> None:
     world.behave(endpoint="*", delay_s=0.5, times=1)
     with world.bridge_server() as bridge:
-
-        def stop_when_it_is_out() -> None:
-            eventually(lambda: len(world.received()) == 1)
-            bridge.send_signal(signal.SIGTERM)
-
-        thread = threading.Thread(target=stop_when_it_is_out)
-        thread.start()
-        url, headers, body = prepared(world)
-        response = httpx.post(url, headers=headers, content=body, timeout=30.0)
-        thread.join()
+        response = posted_while(world, lambda: bridge.send_signal(signal.SIGTERM))
         bridge.wait(30)
 
     assert (response.status_code, response.json()["status"]) == (200, "delivered")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stop_gives_up_what_hangs_and_tells_its_store_the_truth(
+    world: World, workers: str
+) -> None:
+    world.environment = {**world.environment, "BRIDGE_STOP_AFTER": "1.5"}
+    world.behave(endpoint="*", hang=True, times=1)
+    with world.bridge_server("--workers", workers) as bridge:
+        response = posted_while(world, lambda: bridge.send_signal(signal.SIGTERM))
+        bridge.wait(30)
+
+    assert (response.status_code, response.json()["status"]) == (200, "parked")
+    assert response.headers["connection"] == "close"
+    shown = states(world)
+    assert "queued" in shown
+    assert "given up: the bridge stops" in shown
+    assert "may have accepted" in shown
+    assert "Traceback" not in (world.folder / "serve.log").read_text()
+
+    with world.bridge_server():
+        eventually(lambda: "delivered" in states(world))
+
+
+@pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGINT), ("2", signal.SIGTERM)])
+def test_asked_twice_the_bridge_ends_at_once_and_cleanly(
+    world: World, workers: str, number: signal.Signals
+) -> None:
+    world.behave(endpoint="*", hang=True, times=1)
+
+    def insist(bridge: subprocess.Popen[bytes]) -> bool:
+        bridge.send_signal(number)
+        return bridge.poll() is not None
+
+    with world.bridge_server("--workers", workers) as bridge:
+        response = posted_while(world, lambda: eventually(lambda: insist(bridge)))
+        assert bridge.poll() is not None
+
+    assert (response.status_code, response.json()["status"]) == (200, "parked")
+    assert "Traceback" not in (world.folder / "serve.log").read_text()
+    assert "flying" in states(world), "others take it over"
 
 
 def test_several_workers_share_one_journal(world: World) -> None:

@@ -100,6 +100,18 @@ class Finishing:
         stores = [(await journal.show(entry)).store for (entry,) in turns]
         assert stores == ["a", "b", "c", "a", "b", "c"]
 
+    async def test_of_two_stores_none_takes_all_the_room_of_their_target(self, world: World):
+        journal = await world.worker()
+        for number in range(9):
+            for store in "ab":
+                await park(journal, f"{store}{number}", store=store, target="full")
+
+        for room in (2, 4, 4, 6):
+            stores: Counter[str] = Counter()
+            for entry in entries_of(await journal.due(8, {"full": room})):
+                stores[(await journal.show(entry)).store] += 1
+            assert stores == {"a": room // 2, "b": room // 2}
+
     async def test_what_cannot_be_had_does_not_use_up_the_room(self, world: World):
         journal = await world.worker()
         expired = await fly(journal, "e1", planned("1", target="full"), horizon=60.0)
@@ -171,6 +183,65 @@ class Finishing:
 
         assert await reason(journal, flight.entry) == "out of time; last: 503"
 
+    async def test_at_its_horizon_a_delivery_fails_however_long_it_was_put_off(self, world: World):
+        """A destination may ask to be left alone for a week."""
+        journal = await world.worker()
+        flight = await fly(journal, "e1", planned(), horizon=3600.0)
+        await journal.back(flight, delay=7 * 86_400, unsure=False, reason="503")
+        assert await journal.next_due() == 3600
+
+        world.clocks.advance(3600)
+        await journal.due()
+
+        assert await reason(journal, flight.entry) == "out of time; last: 503"
+
+    async def test_what_waits_long_for_a_target_that_answers_again_is_hastened(self, world: World):
+        journal = await world.worker()
+        late = [await park(journal, f"a{number}", delay=900) for number in range(20)]
+        late += [
+            await park(journal, f"b{number}", store="other", delay=400) for number in range(20)
+        ]
+        soon = await park(journal, "soon", delay=7)
+        other = await park(journal, "other", target="another", delay=900)
+
+        assert await journal.hasten("vendor", 60.0) == 40
+        assert await journal.hasten("vendor", 60.0) == 0
+
+        now = world.clocks.wall
+        waits = []
+        for entry in late:
+            (delivery,) = (await journal.show(entry)).deliveries
+            assert delivery.next_at is not None
+            waits.append(round(delivery.next_at.timestamp() - now, 3))
+        assert min(waits) >= 0
+        assert max(waits) < 60
+        assert len(set(waits)) == 40
+        assert sum(wait < 30 for wait in waits) in range(10, 31), "spread over the minute"
+        for entry, wait in ((soon, 7), (other, 900)):
+            (delivery,) = (await journal.show(entry)).deliveries
+            assert delivery.next_at is not None
+            assert round(delivery.next_at.timestamp() - now) == wait
+
+    async def test_what_is_left_to_its_store_or_settled_is_not_hastened(self, world: World):
+        journal = await world.worker()
+        waiting = await fly(journal, "e1", planned("1", target="vendor"), park=False)
+        await journal.back(waiting, delay=None, unsure=False, reason="503")
+        flying = await fly(journal, "e2", planned("2", target="vendor"))
+        refused = await fly(journal, "e3", planned("3", target="vendor"))
+        await journal.settle(refused, "refused", "400")
+
+        assert await journal.hasten("vendor", 60.0) == 0
+        assert await journal.hasten("nowhere", 60.0) == 0
+        assert await journal.due() == ()
+        assert await state(journal, flying.entry) == "flying"
+
+    async def test_a_backlog_is_hastened_in_steps(self, world: World):
+        journal = await world.worker()
+        for number in range(501):
+            await park(journal, f"e{number}", store=f"s{number % 3}", delay=900)
+
+        assert [await journal.hasten("vendor", 60.0) for _ in range(3)] == [500, 1, 0]
+
     async def test_what_waits_for_its_store_does_not_hide_what_is_due(self, world: World):
         journal = await world.worker()
         await park(journal, "e1", delay=90)
@@ -199,9 +270,7 @@ class Finishing:
 
         assert entries_of(await journal.due()) == [entry]
 
-    async def test_a_clock_that_was_set_back_an_hour_delays_nothing_for_an_hour(
-        self, world: World
-    ):
+    async def test_a_clock_that_was_set_back_an_hour_delays_nothing_for_an_hour(self, world: World):
         journal = await world.worker()
         entry = await park(journal, "e1", delay=5)
         await journal.sweep()
