@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from bridge.journal.postgres import writer
 from bridge.journal.protocol import Flight, Journal, Planned, Standing
 from bridge.types import Outcome
 from tests.journal.given import Backend, Clocks, World, arrival, planned
@@ -337,9 +338,10 @@ class OnPostgres(Promises):
 
 
 @pytest.fixture(autouse=True)
-def server(postgres: Server) -> None:
-    """A state machine takes no fixtures."""
+def server(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state machine takes no fixtures, and has time."""
     OnPostgres.server = postgres
+    monkeypatch.setattr(writer, "_PATIENCE", 30.0)
 
 
 def often(examples: int) -> settings:
