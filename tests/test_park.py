@@ -133,8 +133,7 @@ async def test_another_process_finishes_what_a_dead_one_left(
 
 @pytest.mark.parametrize("failure", [JournalUnavailable("locked"), RuntimeError("a bug of ours")])
 async def test_the_loop_survives_a_journal_that_is_away(
-    failure: Exception,
-    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    failure: Exception, journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry, outside = await parked(journal, loaded)
     outside.arrived.clear()
