@@ -26,6 +26,8 @@ from tests.chaos.store import Manners, Storefront
 _NUMBER = re.compile(r"^\s*([0-9]+)\s")
 #: Seconds between two looks at what the journal still holds open.
 _LOOK = 0.5
+#: Of the entries that are not finished in time, so many are written down.
+_MOST_SHOWN = 20
 #: Seconds between two looks at how late the harness itself is.
 _TICK = 0.05
 
@@ -173,6 +175,11 @@ class World:
         finally:
             await journal.close()
         dead, left = await asyncio.gather(self.entries("dead"), self.entries("open"))
+        # What is stuck is told before its journal is gone.
+        for entry in sorted(left)[:_MOST_SHOWN]:
+            _, shown = await command(self.environment, self.folder, "journal", "show", str(entry))
+            with (self.folder / "unfinished").open("a") as file:
+                file.write(shown)
         return self.book.close(dead, left)
 
 
