@@ -30,6 +30,7 @@ from rich.table import Table
 from tests.bench.contenders import CONTENDERS, PATH, RELAY, Contender, Missing, Place
 from tests.bench.processes import DidNotStart, accepting, cpu_seconds, free_port, machine, running
 from tests.bench.storefront import Order, post_all, sample
+from tests.postgres import serving
 
 CONNECTIONS = 32
 
@@ -154,9 +155,15 @@ def start_all(
     """Start the destination and every contender that this machine can run."""
     port = stack.enter_context(accepting(house))
     shop = sample().shop.decode()
+    databases = ""
+    if any("postgres" in one.name for one in wanted):
+        server = stack.enter_context(serving(durable=True))
+        databases = server.url(uvloop.run(server.database()))
     ready = []
     for one in wanted:
-        place = Place(free_port(), f"http://127.0.0.1:{port}", _folder(house, one.name), shop)
+        place = Place(
+            free_port(), f"http://127.0.0.1:{port}", _folder(house, one.name), shop, databases
+        )
         try:
             start = one.start(place)
             process = stack.enter_context(running(start, place.port, place.folder))

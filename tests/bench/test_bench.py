@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import main
+from tests.bench.journal import main as measure_journals
 from tests.bench.promises import main as measure_promises
 from tests.bench.storefront import is_complete, sample
 
@@ -45,6 +46,15 @@ def test_a_promise_is_measured(tmp_path: Path) -> None:
     (found,) = json.loads(told.read_text())
     assert found["name"] == "start to first answer"
     assert found["measured"] > 0
+
+
+def test_an_old_journal_is_measured_beside_an_empty_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measure_journals(["--entries", "500", "--seconds", "0.1", "--rounds", "1"])
+
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("sqlite, full", "postgres, full"))
 
 
 def test_the_order_is_of_the_size_that_is_told_and_signed_anew_each_time() -> None:
