@@ -199,9 +199,7 @@ class Finishing:
 
         assert entries_of(await journal.due()) == [entry]
 
-    async def test_a_clock_that_was_set_back_an_hour_delays_nothing_for_an_hour(
-        self, world: World
-    ):
+    async def test_a_clock_that_was_set_back_an_hour_delays_nothing_for_an_hour(self, world: World):
         journal = await world.worker()
         entry = await park(journal, "e1", delay=5)
         await journal.sweep()
