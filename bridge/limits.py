@@ -49,7 +49,7 @@ class Gate:
     """The way to one target."""
 
     def __init__(self, target: str, limits: Limits, clock: Callable[[], float]) -> None:
-        self._target = target
+        self.target = target
         self._at_once = limits.at_once
         self._slots = Slots(limits.at_once)
         # A bucket of one: what was not used is not saved up, or a burst would be sent as one.
@@ -70,7 +70,7 @@ class Gate:
             A ticket, with which the caller must `leave`; or why nothing may be sent.
         """
         if sum(one.store == asks.store for one in self._waiting.values()) >= MOST_WAITING:
-            return Closed(f"not sent: {MOST_WAITING} are waiting for {self._target} already")
+            return Closed(f"not sent: {MOST_WAITING} are waiting for {self.target} already")
         if (closed := self._closed()) is not None:
             return closed
         wait = asyncio.timeout(None)
@@ -127,7 +127,7 @@ class Gate:
             self._since, self.recovered = now, False
             log.warning(
                 "target rests",
-                target=self._target,
+                target=self.target,
                 failures=self._breaker.failures,
                 seconds=round(self._breaker.left(now), 1),
                 reason=verdict.reason,
@@ -136,7 +136,7 @@ class Gate:
             self.recovered = True
             log.info(
                 "target answers again",
-                target=self._target,
+                target=self.target,
                 rested_seconds=round(now - self._since, 1),
             )
 
@@ -176,7 +176,7 @@ class Gate:
         now, breaker = self._clock(), self._breaker
         if breaker.admits(now):
             return None
-        reason = f"not sent: {self._target} rests after {breaker.why}; last: {breaker.reason}"
+        reason = f"not sent: {self.target} rests after {breaker.why}; last: {breaker.reason}"
         return Closed(reason, breaker.left(now))
 
 

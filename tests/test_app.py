@@ -20,7 +20,7 @@ from bridge.errors import FetchFailed, MappingFilesError, SettingsError, Signatu
 from bridge.journal.cipher import new_key
 from bridge.journal.protocol import Keep
 from bridge.jwks import KeySource
-from bridge.limits import Closed, Gates, Ticket
+from bridge.limits import Closed, Gate, Gates, Ticket
 from bridge.load import Loaded
 from bridge.mapping.connections import Store
 from bridge.mapping.library import BUILT_IN
@@ -253,6 +253,14 @@ async def test_one_login_serves_the_deliveries_of_an_account(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
+    turns: list[str] = []
+    pace = Gate.pace
+
+    async def turn(gate: Gate) -> None:
+        turns.append(gate.target)
+        await pace(gate)
+
+    monkeypatch.setattr(Gate, "pace", turn)
 
     def vendor(request: httpx.Request) -> httpx.Response:
         calls.append((request.url.path, request.headers.get("x-cap-api-oauth-token")))
@@ -284,6 +292,7 @@ settings = { source = "ECOMMERCE", account_id = "main" }
     assert [one.json()["status"] for one in answers] == ["delivered", "delivered"]
     upsert = ("/v2/integrations/customer/upsert/bulk", "t-1")
     assert calls == [("/v3/oauth/token/generate", None), upsert, upsert]
+    assert turns == ["shop/capillary.customer"] * 3, "the login had one of its own"
 
 
 def test_without_a_secret_for_its_tokens_nothing_starts(environ: dict[str, str]) -> None:

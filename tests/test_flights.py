@@ -315,6 +315,20 @@ def test_who_is_asked_to_end_at_once_does_and_says_what_is_true() -> None:
     assert (left, ended, paper.written) == (0, 1.0, [])
 
 
+def test_a_stop_may_be_told_twice_in_one_moment() -> None:
+    async def story(flights: Flights, _: Paper) -> list[str]:
+        told = [flights.launch(flight(), forever, asks=WEBHOOK) for _ in range(4)]
+        await asyncio.sleep(1.0)
+        for _again in range(3):
+            flights.give_up()
+            await asyncio.sleep(0)
+        return [one.reason for one in await asyncio.gather(*told)]
+
+    told, _ = aloft(story)
+
+    assert told == ["given up: the bridge stops"] * 2 + ["not sent: the bridge stops"] * 2
+
+
 def test_after_a_stop_has_given_up_nothing_begins_any_more() -> None:
     async def story(flights: Flights, _: Paper) -> Outcome:
         flights.give_up()

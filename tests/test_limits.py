@@ -7,6 +7,7 @@ Time is virtual here: see `tests.virtual`.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,7 @@ from bridge.breaker import (
 )
 from bridge.destinations.endpoint import Limits
 from bridge.limits import MOST_WAITING, Closed, Gate, Gates, share
-from bridge.slots import Asks
+from bridge.slots import Asks, Slots
 from bridge.types import Verdict
 from tests.virtual import now, virtually
 
@@ -406,6 +407,39 @@ class TestGate:
             return seen
 
         assert virtually(story) == [(2, 2)] * 4 + [(4, 0)]
+
+    def test_a_flood_leaves_half_free_for_who_comes_now_and_then(self) -> None:
+        """Else whoever has one order at a time would wait for a place with each of them."""
+
+        async def story() -> Target:
+            one = target(at_once=4, takes=1.0)
+            flood = [asyncio.ensure_future(one.ask(store="loud")) for _ in range(60)]
+            await asyncio.sleep(0.5)
+            for _ in range(8):
+                await one.ask(store="quiet")
+            await asyncio.gather(*flood)
+            return one
+
+        one = virtually(story)
+
+        while_both = [
+            store for store, at in zip(one.stores, one.asked, strict=True) if 2.5 < at < 8.5
+        ]
+        assert Counter(while_both) == {"loud": 2 * 6, "quiet": 6}
+
+    def test_who_leaves_in_the_moment_of_his_turn_leaves_it_to_others(self) -> None:
+        async def story() -> None:
+            slots = Slots(1)
+            await slots.take(Asks("shop"))
+            second = asyncio.ensure_future(slots.take(Asks("shop")))
+            await asyncio.sleep(0)
+            slots.give("shop")
+            second.cancel()
+            await asyncio.wait([second])
+            async with asyncio.timeout(1.0):
+                await slots.take(Asks("other"))
+
+        virtually(story)
 
     def test_stores_take_turns_whatever_their_number(self) -> None:
         async def story() -> Target:

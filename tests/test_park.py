@@ -13,15 +13,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.breaker import FIRST_REST, MOST_FAILURES
-from bridge.errors import JournalUnavailable
+from bridge.errors import FetchFailed, JournalUnavailable
 from bridge.flights import backoff
 from bridge.journal.cipher import new_key
 from bridge.journal.protocol import Journal, Keep, Opening, Patience, Standing
 from bridge.journal.sqlite import open_sqlite
+from bridge.limits import Gate
 from bridge.load import Loaded
 from bridge.park import finish_due, hasten, park, pause
 from bridge.pipeline import process
 from bridge.plan import Route, plan
+from bridge.slots import Asks
 from bridge.types import Payload, Verdict
 from tests.house import (
     ORDER,
@@ -282,6 +284,31 @@ async def test_a_bug_of_ours_does_not_end_the_loop(
     await rooms.flights.drain(5.0)
 
     assert (await state(journal, entry))[0] == "delivered"
+
+
+async def test_parked_work_stands_in_a_line_of_its_own(
+    journal: Journal, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Asks] = []
+    enter = Gate.enter
+
+    async def watched(gate: Gate, asks: Asks) -> object:
+        asked.append(asks)
+        return await enter(gate, asks)
+
+    monkeypatch.setattr(Gate, "enter", watched)
+    outside = Outside(fetched=[FetchFailed("503", transient=True), {"extra": {}}])
+    fetches = {"tokens": {"admin_token": "t"}, "settings": {"shop_domain": "shop.example"}}
+    rooms = rooms_of(journal, outside, store_route(loaded, **fetches))  # type: ignore[arg-type]
+    await process(webhook(), rooms, started=rooms.clock())
+    await rooms.flights.drain(5.0)
+    assert asked == [Asks("shop")]
+
+    await finish_due(rooms)
+    while len(rooms.flights):
+        await rooms.flights.drain(5.0)
+
+    assert asked[1:] == [Asks("shop", parked=True)] * 2, "the fetch, and what followed from it"
 
 
 async def test_a_stores_repeat_finds_what_the_mapping_no_longer_sends(
