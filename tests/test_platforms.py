@@ -16,10 +16,14 @@ from typing import Any
 
 import pytest
 
+from bridge.errors import EventError
 from bridge.fixtures import Case, cases, different, goldens, plan_of, route
 from bridge.handshake import shake_hands
 from bridge.load import Loaded
-from bridge.plan import Plan
+from bridge.mapping.body import parsed, read_body
+from bridge.mapping.run import read_head, scope_of
+from bridge.mapping.template import failing
+from bridge.plan import Plan, wanted_fetches
 
 FIXTURES = Path(__file__).parent / "fixtures"
 #: Each case names these endpoints; of the others the goldens hold what it does not name.
@@ -116,3 +120,29 @@ def test_a_fixture_is_what_a_person_approved(case: Case, loaded: Loaded, accept:
             (case.folder / name).write_text(text, encoding="utf-8")
 
     assert different(case, made) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_fixture_has_what_would_be_fetched_and_no_more(case: Case, loaded: Loaded) -> None:
+    where = route(case.platform, loaded, case.overrides)
+    source = where.source
+    resources: dict[str, Any] = {}
+    unset = {name: "x" for name, one in source.settings.items() if one.default is None}
+    settings = {**unset, **where.store.settings}
+    try:
+        body = parsed(source, read_body(case.request, token=where.engine.body_is_token))
+        scope = scope_of(source, case.request, body, settings, {}, where.tokens)
+        fetches = wanted_fetches(source, read_head(source, scope), scope)
+    except EventError:
+        fetches = ()
+    for fetch in fetches:
+        seen = {**scope, "resource": resources}
+        if failing(fetch.when, seen, fetch.name, []) or fetch.url.fill(seen) is None:
+            continue
+        if fetch.name in case.resources:
+            resources[fetch.name] = case.resources[fetch.name]
+        else:  # it found nothing, is kept, or the store may be without the token for it
+            asked = any(path.root == "secret" for one in fetch.when for path in one.paths)
+            assert fetch.optional or fetch.keep or asked, fetch.name
+
+    assert set(case.resources) == set(resources)
