@@ -97,6 +97,7 @@ class Engine(Protocol):
         *,
         sync: bool,
         touches: Touches | None,
+        patient: bool,
         unclaimed: Callable[[T], None],
     ) -> T:
         """
@@ -105,6 +106,8 @@ class Engine(Protocol):
         Args:
             sync: Return when its commit, and every one before it, is on disk.
             touches: The keys and lanes that it is about; None: it is run beside no other.
+            patient: Whoever asks for it waits until it is written, or surely is not.  Others are
+                told after about a second that the journal does not answer.
             unclaimed: Called with the result when nobody waits for it any more.
 
         Raises:
@@ -204,7 +207,8 @@ class DurableJournal(Generic[E]):
         work = partial(
             deliveries.settle, flight=flight, state=state, reason=reason, unname=unname, why=causes
         )
-        return self._noted(await self._write(work, sync=sync, touches=_lane_of(flight)))
+        touches = _lane_of(flight)
+        return self._noted(await self._write(work, sync=sync, touches=touches, patient=True))
 
     async def back(
         self,
@@ -224,7 +228,7 @@ class DurableJournal(Generic[E]):
             reason=reason,
             attempted=attempted,
         )
-        return self._noted(await self._write(work, touches=_lane_of(flight)))
+        return self._noted(await self._write(work, touches=_lane_of(flight), patient=True))
 
     async def expand(
         self,
@@ -419,9 +423,16 @@ class DurableJournal(Generic[E]):
         return ours
 
     async def _write(
-        self, work: Work[T], *, sync: bool = False, touches: Touches | None = None
+        self,
+        work: Work[T],
+        *,
+        sync: bool = False,
+        touches: Touches | None = None,
+        patient: bool = False,
     ) -> T:
-        return await self._engine.write(work, sync=sync, touches=touches, unclaimed=self._give_back)
+        return await self._engine.write(
+            work, sync=sync, touches=touches, patient=patient, unclaimed=self._give_back
+        )
 
     def _give_back(self, result: object) -> None:
         """Free the lanes that were taken for somebody who has stopped waiting."""

@@ -141,21 +141,20 @@ class TestBatches:
         assert sum(map(is_commit, sent)) <= 2
         assert len(sent) < 40
 
-    @pytest.mark.parametrize(("asks", "off"), [(False, 1), (True, 0)])
-    async def test_one_that_asks_for_sync_is_enough(
-        self, far: PostgresJournal, wire: Wire, asks: bool, off: int
+    async def test_what_nobody_asked_to_sync_is_on_disk_all_the_same(
+        self, world: World, postgres: Server
     ):
-        await deliver(far, "e0", planned("0"))
-        sent = listen(wire)
+        """A server that crashes forgets what is not, and its flight would go on."""
+        journal = await world.worker()
+        flight = await fly(journal, "e1", planned())
 
-        await asyncio.gather(
-            *(
-                far.receive(arrival(f"e{n}", planned(str(n))), sync=asks and n == 3)
-                for n in range(1, 6)
+        async with postgres.connection("postgres") as db:
+            on_disk = await db.fetchval(
+                "SELECT pg_current_wal_insert_lsn() = pg_current_wal_flush_lsn()"
             )
-        )
 
-        assert sum(b"synchronous_commit = off" in piece for piece in sent) == off
+        assert flight.entry
+        assert on_disk
 
     async def test_to_sync_is_to_write_to_the_log(self, world: World, postgres: Server):
         """A commit that wrote nothing would not wait for the disk."""
@@ -546,19 +545,18 @@ class TestLosing:
         assert not far.fenced
 
     async def test_what_waits_is_told_within_about_a_second(self, far: PostgresJournal, wire: Wire):
-        flight = await fly(far, "e0", planned("0"))
+        await fly(far, "e0", planned("0"))
         wire.sever()
 
         begun = time.monotonic()
         results = await asyncio.gather(
             far.receive(arrival("e1", planned("1")), sync=True),
-            far.settle(flight, "delivered"),
             far.beat(),
             far.entries(Filter()),
             return_exceptions=True,
         )
 
-        assert [type(one) for one in results] == [JournalUnavailable] * 4
+        assert [type(one) for one in results] == [JournalUnavailable] * 3
         assert time.monotonic() - begun < 4
 
     async def test_so_it_is_when_nothing_is_cut_and_nothing_answers(
@@ -566,17 +564,38 @@ class TestLosing:
     ):
         monkeypatch.setattr(writer, "ANSWER_WITHIN", 1.5)
         monkeypatch.setattr(statements, "ANSWER_WITHIN", 1.5)
-        flight = await fly(far, "e0", planned("0"))
+        await fly(far, "e0", planned("0"))
         wire.dead = True
 
         begun = time.monotonic()
         with pytest.raises(JournalUnavailable, match="does not answer"):
-            await far.settle(flight, "delivered")
+            await far.receive(arrival("e1", planned("1")), sync=True)
         assert time.monotonic() - begun < 4
 
         wire.sever()
         wire.mend()
-        await until(lambda: _settled(far, flight))
+        await until(lambda: _works(far))
+
+    @pytest.mark.parametrize("unsure", [None, False, True])
+    async def test_what_a_flight_came_to_waits_for_the_server(
+        self, far: PostgresJournal, near: PostgresJournal, wire: Wire, unsure: bool | None
+    ):
+        """Told too early, it would be said again, and another worker may have the lane by then."""
+        flight = await fly(far, "e0", planned("0"))
+        wire.sever()
+
+        writing = asyncio.ensure_future(
+            far.settle(flight, "delivered")
+            if unsure is None
+            else far.back(flight, delay=0.0, unsure=unsure, reason="away")
+        )
+        with pytest.raises(JournalUnavailable):
+            await far.receive(arrival("e1", planned("1")), sync=True)
+        assert not writing.done()
+        wire.mend()
+
+        assert await writing
+        assert await state(near, flight.entry) == ("delivered" if unsure is None else "queued")
 
     async def test_what_was_recorded_for_nobody_is_given_back(
         self, far: PostgresJournal, near: PostgresJournal, wire: Wire
@@ -659,12 +678,6 @@ async def _so_many(ledger: Ledger, target: int) -> bool:
 
 async def _is_cut(wire: Wire) -> bool:
     return wire.cut
-
-
-async def _settled(journal: Journal, flight: Flight) -> bool:
-    with contextlib.suppress(JournalUnavailable):
-        return await journal.settle(flight, "delivered")
-    return False
 
 
 async def _works(journal: Journal) -> bool:

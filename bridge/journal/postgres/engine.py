@@ -92,19 +92,20 @@ class Engine:
         self,
         work: Work[T],
         *,
-        sync: bool = False,
+        sync: bool = False,  # noqa: ARG002 - every commit is on disk when it is told
         touches: Touches | None = None,
+        patient: bool = False,
         unclaimed: Callable[[T], None] = lambda _: None,
     ) -> T:
         """Run *work* in a transaction, beside others that are about other keys and lanes."""
-        return await self._writer.write(work, sync=sync, touches=touches, unclaimed=unclaimed)
+        return await self._writer.write(work, touches=touches, patient=patient, unclaimed=unclaimed)
 
     async def close(self, last: Work[None]) -> None:
         """Write what is queued and then *last*, on disk; let go of everything in any case."""
         self.closed = True
         try:
             await self._writer.write(
-                last, sync=True, touches=None, unclaimed=lambda _: None, last=True
+                last, touches=None, patient=False, unclaimed=lambda _: None, last=True
             )
         finally:
             await self._writer.stop()

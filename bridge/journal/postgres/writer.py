@@ -4,6 +4,9 @@ Write what many tasks ask for in few transactions, through a connection that may
 One task takes what has gathered, runs it side by side, commits it and wakes everybody.  It
 never waits for company: while one batch commits, the next one gathers.
 
+Every commit is on disk when it is told.  A server that crashes forgets what is not, and the
+process that asked for it lives on: it would report what became of a flight that nobody knows.
+
 A commit whose answer was lost is looked up on the next connection: what was committed stands,
 what was not is run again.  So nothing is written twice and nothing is forgotten.
 """
@@ -64,8 +67,8 @@ _IN_THE_WAY = (
 @dataclass(slots=True, eq=False)
 class _Item:
     work: Work[Any]
-    sync: bool
     touches: Touches | None
+    patient: bool
     unclaimed: Callable[[Any], None]
     future: asyncio.Future[Any]
     since: float
@@ -124,8 +127,8 @@ class Writer:
         self,
         work: Work[T],
         *,
-        sync: bool,
         touches: Touches | None,
+        patient: bool,
         unclaimed: Callable[[T], None],
         last: bool = False,
     ) -> T:
@@ -144,7 +147,7 @@ class Writer:
                 f"the journal cannot keep up: {len(self._queue)} transactions are waiting"
             )
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Item(work, sync, touches, unclaimed, future, now))
+        self._queue.append(_Item(work, touches, patient, unclaimed, future, now))
         self._closing = last
         self._gathered.set()
         return await future
@@ -167,7 +170,7 @@ class Writer:
         if self._db is not None:
             self._db.terminate()
         for item in (*self._running, *self._queue):
-            _give_up(item, "the journal is closed")
+            _give_up(item, "the journal is closed", patient=True)
         self._queue.clear()
 
     async def _run(self) -> None:
@@ -279,10 +282,8 @@ class Writer:
             _LostError: The connection was lost, and nothing is written.
             Exception: What one of the group fails with; nothing is written.
         """
-        sync = any(item.sync for item in group)
-        begin = "BEGIN" if sync else "BEGIN; SET LOCAL synchronous_commit = off"
         try:
-            await db.execute(begin, timeout=ANSWER_WITHIN)
+            await db.execute("BEGIN", timeout=ANSWER_WITHIN)
             number = await self._begin(db)
             results = await run_all(db, [item.work(self._tx) for item in group])
         except Exception as error:
@@ -364,8 +365,9 @@ class Writer:
         return self._db
 
 
-def _give_up(item: _Item, problem: str) -> None:
-    if not item.future.done():
+def _give_up(item: _Item, problem: str, *, patient: bool = False) -> None:
+    """Tell who waits for it, unless only the *patient* are left to be told, that it is in vain."""
+    if not item.future.done() and (patient or not item.patient):
         item.given_up = True
         item.future.set_exception(JournalUnavailable(problem))
 

@@ -99,6 +99,7 @@ class Engine:
         *,
         sync: bool = False,
         touches: Touches | None = None,  # noqa: ARG002 - one after the other, nobody is in the way
+        patient: bool = False,  # noqa: ARG002 - how it ends is known at once
         unclaimed: Callable[[T], None] = lambda _: None,
     ) -> T:
         """
