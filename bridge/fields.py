@@ -29,11 +29,15 @@ from bridge.kinds import (
 )
 from bridge.phones import COUNTRIES
 
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s?(Z|z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
+)
+#: As most platforms write it, and as Python reads it.
+_USUAL_MOMENT = re.compile(
+    r"\d\d\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d\d\d)?(?:Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _ENDS = (1, 9999)  #: the years in which a time may exist at its offset and not in UTC
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -42,11 +46,11 @@ _NOT_IN_DOCUMENT = re.compile(r"[^0-9A-Z]")
 
 def read_text(value: Any) -> str | None:
     """Trim text and make runs of white space one space; whole numbers become text."""
-    if isinstance(value, int):
-        return str(value)
-    if not value.isascii():
-        refuse_lone_surrogates(value)
-    return " ".join(value.split()) or None
+    if value.__class__ is str:
+        if not value.isascii():
+            refuse_lone_surrogates(value)
+        return " ".join(value.split()) or None
+    return str(value)
 
 
 def read_email(value: Any) -> str | None:
@@ -93,14 +97,17 @@ def read_country(value: Any) -> str | None:
 
 def read_number(value: Any) -> Decimal | None:
     """Read an exact decimal number in plain form: no exponent, no thousands separator."""
-    if isinstance(value, str):
+    if value.__class__ is str:
+        if _DECIMAL.fullmatch(value):
+            return Decimal(value)
         text = value.strip()
         if not text:
             return None
         if _DECIMAL.fullmatch(text):
             return Decimal(text)
-    elif isinstance(value, Decimal):
-        if _is_plain(value):
+    elif value.__class__ is Decimal:
+        text = str(value)
+        if value.is_finite() if len(text) <= 30 and "E" not in text else _is_plain(value):
             return value
     elif abs(value) < 10**30:
         return Decimal(value)
@@ -114,8 +121,6 @@ def _is_plain(number: Decimal) -> bool:
         _, figures, power = number.as_tuple()
         small = isinstance(power, int) and power <= 0 and len(figures) - power < 100
         text = format(number, "f") if small else ""
-    elif len(text) <= 30:
-        return number.is_finite()
     return bool(_DECIMAL.fullmatch(text))
 
 
@@ -126,7 +131,14 @@ def read_flag(value: Any) -> bool:
 
 def read_moment(value: Any) -> datetime | None:
     """Read ISO 8601 with an offset, as UTC; without an offset it is refused."""
-    moment = moment_of(value) if isinstance(value, str) else value
+    if value.__class__ is str:
+        if _USUAL_MOMENT.fullmatch(value):
+            try:
+                return datetime.fromisoformat(value).astimezone(UTC)
+            except (ValueError, OverflowError):
+                pass  # below it is told why
+        value = moment_of(value)
+    moment: datetime | None = value
     if moment is not None and moment.tzinfo is None:
         raise Refused("found a time without an offset, wanted one; `timestamp(zone)` names a zone")
     return moment.astimezone(UTC) if moment else None

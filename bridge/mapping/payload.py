@@ -10,10 +10,10 @@ from pydantic import BaseModel, ValidationError
 from bridge.errors import PayloadInvalid
 from bridge.event import Event
 from bridge.mapping.accounts import Connection
-from bridge.mapping.compile import Scope
 from bridge.mapping.destination import Destination, PayloadRule
 from bridge.mapping.settings import filled
 from bridge.mapping.template import Leaf, failing, leaves
+from bridge.mapping.write import Scope
 from bridge.types import Problem, Skipped
 
 
