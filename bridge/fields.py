@@ -29,7 +29,10 @@ from bridge.kinds import (
 )
 from bridge.phones import COUNTRIES
 
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+LONGEST_NUMBER = 30  #: digits before the point, and behind it
+#: No exponent, no thousands separator.
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+_TOO_LONG = 10**LONGEST_NUMBER
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s?(Z|z|[+-]\d\d(?::?\d\d)?)?",
@@ -98,30 +101,31 @@ def read_country(value: Any) -> str | None:
 def read_number(value: Any) -> Decimal | None:
     """Read an exact decimal number in plain form: no exponent, no thousands separator."""
     if value.__class__ is str:
-        if _DECIMAL.fullmatch(value):
+        if PLAIN_NUMBER.fullmatch(value):
             return Decimal(value)
         text = value.strip()
         if not text:
             return None
-        if _DECIMAL.fullmatch(text):
+        if PLAIN_NUMBER.fullmatch(text):
             return Decimal(text)
     elif value.__class__ is Decimal:
-        text = str(value)
-        if value.is_finite() if len(text) <= 30 and "E" not in text else _is_plain(value):
+        if _is_plain(value):
             return value
-    elif abs(value) < 10**30:
+    elif abs(value) < _TOO_LONG:
         return Decimal(value)
     raise Refused(f"found {name_of(value)} that is no plain decimal number, wanted 1234.56")
 
 
 def _is_plain(number: Decimal) -> bool:
     text = str(number)
+    if len(text) <= LONGEST_NUMBER and "E" not in text:
+        return number.is_finite()
     if "E" in text:
         # What was written with an exponent that enlarges keeps it; 0E-8 was 0.00000000.
         _, figures, power = number.as_tuple()
         small = isinstance(power, int) and power <= 0 and len(figures) - power < 100
         text = format(number, "f") if small else ""
-    return bool(_DECIMAL.fullmatch(text))
+    return bool(PLAIN_NUMBER.fullmatch(text))
 
 
 def read_flag(value: Any) -> bool:

@@ -27,6 +27,7 @@ _encoder = partial(simplejson.JSONEncoder, use_decimal=True, ensure_ascii=False,
 _READABLE = _encoder()
 _CANONICAL = _encoder(sort_keys=True, separators=(",", ":"))
 _JSON = frozenset({str, int, bool, Decimal})  #: what a document holds as it is
+_NONE = type(None)
 _rfc3339 = TypeAdapter(datetime).serializer.to_python
 
 
@@ -157,7 +158,10 @@ def _model_writer(model: type[BaseModel]) -> Callable[[Any], dict[str, Any] | No
         if info.default is not None and not info.is_required():
             conditions.append(f"{name!r} in model.model_fields_set")
         if not _holds_json(info.annotation):
-            conditions.append("(value := writer(value.__class__)(value)) is not None")
+            write = "writer(value.__class__)"
+            if (inner := _flat_model(info.annotation)) is not None:
+                write = source.value(_writer(inner))
+            conditions.append(f"(value := {write}(value)) is not None")
         source.line(f"if {' and '.join(conditions)}: out[{name!r}] = value")
     source.line("return out or None")
     return source.function("model", f"document of {model.__name__}")
@@ -171,7 +175,17 @@ def _holds_json(annotation: Any) -> bool:
         return _holds_json(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return all(_holds_json(one) for one in get_args(annotation))
-    return annotation in _JSON | {type(None)}
+    return annotation in _JSON or annotation is _NONE
+
+
+def _flat_model(annotation: Any) -> type[BaseModel] | None:
+    """Give the model that is all a field holds, if there is none in it again."""
+    united = get_origin(annotation) in (Union, UnionType)
+    kinds = [one for one in (get_args(annotation) if united else (annotation,)) if one is not _NONE]
+    if len(kinds) != 1 or not isinstance(kinds[0], type) or not issubclass(kinds[0], BaseModel):
+        return None
+    fields = kinds[0].model_fields.values()
+    return kinds[0] if all(_holds_json(one.annotation) for one in fields) else None
 
 
 def _as_it_is(value: Any) -> Any:

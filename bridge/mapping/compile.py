@@ -65,7 +65,7 @@ class Compiled:
     predicate: bool  #: it ends in a predicate
     paths: tuple[Path, ...]
     tree: Alternatives
-    known: Known = field(repr=False)
+    known: Known = field(repr=False, compare=False)
 
     @cached_property
     def run(self) -> Run:

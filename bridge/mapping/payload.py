@@ -51,9 +51,10 @@ def map_payload(
     if problems:
         raise PayloadInvalid(problems)
     try:
-        return model.model_validate(values)
+        made: BaseModel = model.__pydantic_validator__.validate_python(values)
     except ValidationError as error:
         raise PayloadInvalid(_violations(destination, rule, error)) from None
+    return made
 
 
 def choose_rule(

@@ -11,15 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from decimal import Context
+from decimal import Context, Decimal
 from functools import cached_property, partial
+from itertools import chain, repeat
 from typing import Any
 
 from bridge import kinds
+from bridge.fields import LONGEST_NUMBER, PLAIN_NUMBER, read_flag, read_number, read_text
 from bridge.kinds import ANY, TEXT, Kind, Refused
 from bridge.mapping.compile import Compiled
 from bridge.mapping.slots import Slot
 from bridge.mapping.write import Run, Scope, Writer
+from bridge.python import Source
 from bridge.types import Origin, Problem
 
 Problems = list[Problem]
@@ -87,15 +90,35 @@ def _expression(writer: Writer, part: Compiled, into: str, slot: Slot) -> Kind:
 def _read(writer: Writer, slot: Slot, into: str, kind: Kind) -> None:
     """Write what looks at the kind of a value that is something, and reads it."""
     source = writer.source
-    checked = not kind <= slot.takes or kind >= ANY
-    if not checked and slot.read is None:
-        return
-    with source.block(f"if {into} is not None"):
-        if checked:
-            with source.block(f"if {writer.unlike(into, slot.takes)}"):
-                source.line(f"raise {source.value(_unread)}({into}, {slot.wants!r})")
-        if slot.read is not None:
-            source.line(f"{into} = {source.value(slot.read)}({into})")
+    cases = list(_usual(slot, into, source))
+    if not kind <= slot.takes or kind >= ANY:
+        unlike = writer.unlike(into, slot.takes)
+        cases.append((unlike, f"raise {source.value(_unread)}({into}, {slot.wants!r})"))
+    if slot.read is not None:
+        cases.append(("True", f"{into} = {source.value(slot.read)}({into})"))
+    if cases:
+        with source.block(f"if {into} is not None"):
+            for word, (condition, told) in zip(chain(["if"], repeat("elif")), cases, strict=False):
+                source.line(f"{word} {condition}: {told}")
+
+
+def _usual(slot: Slot, value: str, source: Source) -> Iterator[tuple[str, str]]:
+    """Spell what a reader makes of most values, so that it need not be called for them."""
+    if slot.read is read_text:
+        yield (
+            f"{value}.__class__ is str and {value}.isascii()",
+            f"{value} = ' '.join({value}.split()) or None",
+        )
+        yield f"{value}.__class__ is int", f"{value} = str({value})"
+    elif slot.read is read_number:
+        plain = source.value(PLAIN_NUMBER.fullmatch)
+        yield f"{value}.__class__ is str and {plain}({value})", f"{value} = Decimal({value})"
+        short = f"len(text := str({value})) <= {LONGEST_NUMBER} and 'E' not in text"
+        yield f"{value}.__class__ is Decimal and {short} and {value}.is_finite()", "pass"
+    elif slot.read is read_flag:
+        yield f"{value}.__class__ is bool", "pass"
+    elif slot.read is Decimal:
+        yield f"{value}.__class__ is Decimal", "pass"
 
 
 def _unread(value: Any, wants: str) -> Refused:
@@ -208,8 +231,12 @@ def evaluate(compiled: Compiled, scope: Scope, field: str, problems: Problems) -
 def failing(when: tuple[Compiled, ...], scope: Scope, field: str, problems: Problems) -> str:
     """Give the text of the first condition that does not hold, or nothing."""
     for one in when:
-        if evaluate(one, scope, field, problems) is not True:
-            return one.text
+        try:
+            if one.run(scope) is True:
+                continue
+        except Refused as refused:
+            problems.append(_problem(one, field, str(refused)))
+        return one.text
     return ""
 
 

@@ -199,7 +199,8 @@ class Writer:
             return LIST
         self._single(part.root, steps, into)
         kind = self._known.kinds.get(part, ANY)
-        if kind & TEXT and not blank:
+        # What the bridge has read itself is never blank.
+        if kind & TEXT and not blank and part.root not in self._known.models:
             self._no_blank(into)
         return kind
 
@@ -232,10 +233,31 @@ class Writer:
             values = {one: self._value(one)[0] for one in compared}
             with source.block(f"if {into}"):
                 spread = None
-                for step in steps:
+                for step in steps[:-1]:
                     self._further(step, into, values, spread=spread)
                     spread = isinstance(step, Every | Selected)
-                source.line(f"{into} = filled({into})")
+                self._last(steps[-1], into, values, spread=spread)
+
+    def _last(
+        self, step: Step, into: str, values: Mapping[Value, str], *, spread: bool | None
+    ) -> None:
+        """Walk the last step: blanks are holes, and where there are holes alone is nothing."""
+        if not isinstance(step, Named):
+            self._further(step, into, values, spread=spread)
+            self.source.line(f"{into} = filled({into})")
+            return
+        found, something, source = self.source.variable(), self.source.variable(), self.source
+        source.line(f"{found}, {something} = [], not {into}")
+        with source.block(f"for one in {into}"):
+            source.line(f"one = {_step(step, 'one', sure=False)}")
+            with source.block(
+                "if one is None or one.__class__ is str and (not one or one.isspace())"
+            ):
+                source.line(f"{found}.append(None)")
+            with source.block("else"):
+                source.line(f"{found}.append(one)")
+                source.line(f"{something} = True")
+        source.line(f"{into} = {found} if {something} else None")
 
     def _further(
         self, step: Step, into: str, values: Mapping[Value, str], *, spread: bool | None
