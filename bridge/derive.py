@@ -97,9 +97,11 @@ def split(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[De
 
 def _split(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[Decimal]:
     whole = sum(weights)
-    if whole == amount:
+    if whole == amount:  # each line keeps its own amount, as in most orders
+        if all(map(unit.same_quantum, weights)):
+            return [*weights]
         shares = [weight.quantize(unit) for weight in weights]
-        if shares == weights:  # each line keeps its own amount, as in most orders
+        if shares == weights:
             return shares
     if not whole:
         weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))

@@ -58,7 +58,7 @@ def split(value: str, mark: str) -> list[str]:
 )
 def join(values: list[Any], mark: str) -> str:
     """Make one text of a list, with the mark between; what is nothing is left out."""
-    return mark.join(_text(one) for one in _filled(values))
+    return mark.join([_text(one) for one in values if one is not None and not blank(one)])
 
 
 @function(

@@ -17,7 +17,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from bridge import kinds
-from bridge.fields import LONGEST_NUMBER, PLAIN_NUMBER, read_flag, read_number, read_text
+from bridge.fields import LONGEST_NUMBER, PLAIN_NUMBER, TOO_LONG, read_flag, read_number, read_text
 from bridge.kinds import ANY, TEXT, Kind, Refused
 from bridge.mapping.compile import Compiled
 from bridge.mapping.slots import Slot
@@ -115,6 +115,10 @@ def _usual(slot: Slot, value: str, source: Source) -> Iterator[tuple[str, str]]:
         yield f"{value}.__class__ is str and {plain}({value})", f"{value} = Decimal({value})"
         short = f"len(text := str({value})) <= {LONGEST_NUMBER} and 'E' not in text"
         yield f"{value}.__class__ is Decimal and {short} and {value}.is_finite()", "pass"
+        yield (
+            f"{value}.__class__ is int and -{TOO_LONG} < {value} < {TOO_LONG}",
+            f"{value} = Decimal({value})",
+        )
     elif slot.read is read_flag:
         yield f"{value}.__class__ is bool", "pass"
     elif slot.read is Decimal:
