@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -79,12 +80,14 @@ class Writer:
                 "filled": walk.filled,
                 "list_of": walk.list_of,
                 "opened": walk.opened,
+                "partial": partial,
                 "selected": walk.selected,
                 "selected_any": walk.selected_any,
                 "unfit": unfit,
             }
         )
-        self.roots: dict[str, str] = {}  #: the variable of each namespace
+        #: Of each namespace the variable, and the one of the function that takes its fields.
+        self._roots: dict[str, tuple[str, str]] = {}
         self._known = Known()
 
     def expression(
@@ -105,12 +108,14 @@ class Writer:
     @contextmanager
     def naming(self, root: str, variable: str) -> Iterator[None]:
         """Let a namespace be a variable in what is written inside."""
-        before = dict(self.roots)
-        self.roots[root] = variable
+        before, get = dict(self._roots), self.source.variable()
+        self.source.line(f"{get} = {_getter(variable)}")
+        self._roots[root] = variable, get
         yield
-        self.roots.pop(root)
         if root in before:
-            self.roots[root] = before[root]
+            self._roots[root] = before[root]
+        else:
+            del self._roots[root]
 
     def unlike(self, value: str, kind: Kind) -> str:
         """Spell the question whether a variable that is not None is of another kind."""
@@ -206,21 +211,28 @@ class Writer:
 
     def _single(self, root: str, steps: Sequence[Step], into: str) -> None:
         """Walk names and indexes only."""
-        value, model = self._root(root), self._known.models.get(root)
-        if not steps:
+        model = self._known.models.get(root)
+        value, get = self._root(root)
+        first = steps[0] if steps else None
+        if isinstance(first, Named):
+            self.source.line(f"{into} = {get}({first.name!r})")
+            value, model = into, _model(model, first)
+            steps = steps[1:]
+        elif first is None:
             self.source.line(f"{into} = {value}")
         for step in steps:
             walked = _step(step, value, sure=model is not None)
             guard = "" if value != into else f"if {into} is not None: "
             self.source.line(f"{guard}{into} = {walked}")
-            slot = slots(model).get(step.name) if model and isinstance(step, Named) else None
-            value, model = into, slot.model if slot else None
+            value, model = into, _model(model, step)
 
-    def _root(self, root: str) -> str:
-        if root not in self.roots:
-            self.roots[root] = name = self.source.variable()
-            self.source.begin(f"{name} = scope[{root!r}]")
-        return self.roots[root]
+    def _root(self, root: str) -> tuple[str, str]:
+        if root not in self._roots:
+            value, get = self.source.variable(), self.source.variable()
+            self.source.begin(f"{value} = scope[{root!r}]")
+            self.source.begin(f"{get} = {_getter(value)}")
+            self._roots[root] = value, get
+        return self._roots[root]
 
     def _many(self, steps: Sequence[Step], into: str) -> None:
         """Walk on from a list; what comes of it is one flat list with holes."""
@@ -286,6 +298,17 @@ class Writer:
             with self.source.block(f"for one in {into}"):
                 self.source.line(f"{found}.append({_step(step, 'one', sure=False)})")
             self.source.line(f"{into} = {found}")
+
+
+def _getter(value: str) -> str:
+    """Spell the function that takes the fields of a value, which is asked what it is only once."""
+    return f"{value}.get if {value}.__class__ is dict else partial(field, {value})"
+
+
+def _model(model: type[BaseModel] | None, step: Step) -> type[BaseModel] | None:
+    """Give the model of the object behind a step, where it is known."""
+    slot = slots(model).get(step.name) if model and isinstance(step, Named) else None
+    return slot.model if slot else None
 
 
 def _something(part: Value) -> bool:
