@@ -55,7 +55,8 @@ class Source:
         """Spell a value: text and truth as they are, anything else by a name of its own."""
         if value is None or type(value) in (str, bool):
             return repr(value)
-        called = getattr(value, "__name__", type(value).__name__)
+        called = getattr(value, "__name__", "")
+        called = called if called.isidentifier() else type(value).__name__
         name = self._values.setdefault(id(value), f"{called}_{len(self._values)}")
         self._names[name] = value
         return name
