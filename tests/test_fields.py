@@ -276,6 +276,12 @@ LINES = {
 
 
 @given(ANYTHING.filter(lambda value: not blank(value)))
+@example("half a pair: \ud800")
+@example(Decimal("1E+5"))
+@example(Decimal("0E-8"))
+@example(10**30)
+@example(-(10**30))
+@example("9" * 31)
 def test_a_line_reads_its_field_as_the_field_does(value):
     """Lines spell out how most values are read, and must not read them in another way."""
     for field, line in LINES.items():
