@@ -51,7 +51,7 @@ class NotDerivable(Exception):
 
 
 def build(
-    facts: Mapping[str, Any],
+    facts: dict[str, Any],
     order: Mapping[str, Any] | None,
     customer: Mapping[str, Any] | None,
     remarks: tuple[Problem, ...] = (),
@@ -94,24 +94,30 @@ def split(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[De
     if not weights:
         return []
     with localcontext(_EXACT):
-        whole = sum(weights)
-        if whole == amount:
-            shares = [weight.quantize(unit) for weight in weights]
-            if shares == weights:  # each line keeps its own amount, as in most orders
-                return shares
-        if not whole:
-            weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
-        units = amount / unit
-        parts = [divmod(units * weight, whole) for weight in weights]
-        left = int(units - sum(down for down, _ in parts))
-        by_remainder = sorted(range(len(parts)), key=lambda line: (-parts[line][1], line))
-        more = set(by_remainder[:left])
-        return [(down + (line in more)) * unit for line, (down, _) in enumerate(parts)]
+        return _split(amount, weights, unit)
+
+
+def _split(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[Decimal]:
+    whole = sum(weights)
+    if whole == amount:  # each line keeps its own amount, as in most orders
+        if all(map(unit.same_quantum, weights)):
+            return [*weights]
+        shares = [weight.quantize(unit) for weight in weights]
+        if shares == weights:
+            return shares
+    if not whole:
+        weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
+    units = amount / unit
+    parts = [divmod(units * weight, whole) for weight in weights]
+    left = int(units - sum(down for down, _ in parts))
+    by_remainder = sorted(range(len(parts)), key=lambda line: (-parts[line][1], line))
+    more = set(by_remainder[:left])
+    return [(down + (line in more)) * unit for line, (down, _) in enumerate(parts)]
 
 
 def _order(event: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     for name in _NEVER_NEGATIVE:
-        if (amount := facts.get(name)) is not None and amount < _ZERO:
+        if (amount := facts.get(name)) is not None and amount.is_signed() and amount:
             raise NotDerivable(f"order.{name}", _BELOW_ZERO, "out_of_range")
     items = facts.get("items") or []
     _require_tax_mode(facts, items)
@@ -150,9 +156,10 @@ def _money(
 ) -> tuple[dict[str, Decimal], bool]:
     """Give `paid` and `kept`, and whether everything went back."""
     shipping = facts["shipping"] + _tax(facts, facts.get("shipping_tax"))
-    bought = sum(
-        (_weight(facts, item, at) for at, item in enumerate(items) if item.get("gift_card")), _ZERO
-    )
+    bought = _ZERO
+    for at, item in enumerate(items):
+        if item.get("gift_card"):
+            bought += _weight(item, at, taxed=not facts.get("taxes_included"))
     surplus = (facts.get("tip") or _ZERO) + (facts.get("fees") or _ZERO)
     goods = facts["total"] - shipping - surplus - bought
     # A gift card may pay the shipping too; what it paid of the goods is at most all of them.
@@ -188,9 +195,9 @@ def _base(item: Mapping[str, Any], at: int) -> Decimal:
     return whole - discount if discount else whole
 
 
-def _weight(facts: Mapping[str, Any], item: Mapping[str, Any], at: int) -> Decimal:
-    weight, tax = _base(item, at), item.get("tax")
-    if tax and not facts.get("taxes_included"):
+def _weight(item: Mapping[str, Any], at: int, *, taxed: bool) -> Decimal:
+    weight = _base(item, at)
+    if taxed and (tax := item.get("tax")):
         weight += tax
     return max(_ZERO, weight)
 
@@ -201,14 +208,15 @@ def _items(
     money: Mapping[str, Decimal],
     unit: Decimal,
 ) -> list[dict[str, Any]]:
+    taxed = not facts.get("taxes_included")
     paid_weights, kept_weights = [], []
     for at, item in enumerate(items):
-        weight = _ZERO if item.get("gift_card") else _weight(facts, item, at)
+        weight = _ZERO if item.get("gift_card") else _weight(item, at, taxed=taxed)
         paid_weights.append(weight)
         kept_weights.append(weight * _kept_part(item, at) if item.get("refunded") else weight)
-    paid = kept = split(money["paid"], paid_weights, unit)
+    paid = kept = _split(money["paid"], paid_weights, unit)
     if kept_weights != paid_weights or money["kept"] != money["paid"]:
-        kept = split(money["kept"], kept_weights, unit)
+        kept = _split(money["kept"], kept_weights, unit)
     return [{**item, "paid": paid[at], "kept": kept[at]} for at, item in enumerate(items)]
 
 
@@ -223,15 +231,17 @@ def _kept_part(item: Mapping[str, Any], at: int) -> Decimal:
 
 def _dates(event: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, datetime]:
     """Fill in the dates that the event's type implies, none before the order was placed."""
-    dates = {name: order.get(name) for name in ("paid_at", "completed_at", "cancelled_at")}
-    if event["type"] in _IMPLIES_PAID:
-        dates["paid_at"] = dates["paid_at"] or event["occurred_at"]
-    if event["type"] == "order_completed":
-        dates["completed_at"] = dates["completed_at"] or event["occurred_at"]
-    if order["is_cancelled"]:
-        dates["cancelled_at"] = dates["cancelled_at"] or event["occurred_at"]
-    placed: datetime = order["placed_at"]
-    return {name: max(at, placed) for name, at in dates.items() if at is not None}
+    implied = (
+        ("paid_at", event["type"] in _IMPLIES_PAID),
+        ("completed_at", event["type"] == "order_completed"),
+        ("cancelled_at", order["is_cancelled"]),
+    )
+    dates = {}
+    for name, happened in implied:
+        at = order.get(name) or (event["occurred_at"] if happened else None)
+        if at is not None:
+            dates[name] = max(at, order["placed_at"])
+    return dates
 
 
 def _customer(facts: Mapping[str, Any]) -> dict[str, Any]:

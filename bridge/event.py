@@ -189,13 +189,13 @@ class Event:
 
     #: By namespace of a destination file: `event`, `order` (empty without one) and `customer`.
     #: What is not known is not there.
-    values: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    values: Mapping[str, dict[str, Any]] = field(repr=False)
     #: What was left out of it, where, and why; for people, and no destination reads it.
     remarks: tuple[Problem, ...] = ()
 
     def namespaces(self) -> dict[str, dict[str, Any]]:
         """Give the namespaces of a destination file; `item` is an element of `order.items`."""
-        return {name: {**one} for name, one in self.values.items()}
+        return {**self.values}
 
     @cached_property
     def event(self) -> Facts:

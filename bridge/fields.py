@@ -29,12 +29,17 @@ from bridge.kinds import (
 )
 from bridge.phones import COUNTRIES
 
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
+LONGEST_NUMBER = 30  #: digits before the point, and behind it
+#: No exponent, no thousands separator.
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+TOO_LONG = 10**LONGEST_NUMBER
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s?(Z|z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
+#: As most platforms write it; whether there are digits Python asks when it reads it.
+_USUAL_MOMENT = re.compile(r"....-..-..T..:..:..(?:\....)?(?:Z|[+-]..:..)")
 _ENDS = (1, 9999)  #: the years in which a time may exist at its offset and not in UTC
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _NOT_IN_DOCUMENT = re.compile(r"[^0-9A-Z]")
@@ -42,11 +47,11 @@ _NOT_IN_DOCUMENT = re.compile(r"[^0-9A-Z]")
 
 def read_text(value: Any) -> str | None:
     """Trim text and make runs of white space one space; whole numbers become text."""
-    if isinstance(value, int):
-        return str(value)
-    if not value.isascii():
-        refuse_lone_surrogates(value)
-    return " ".join(value.split()) or None
+    if value.__class__ is str:
+        if not value.isascii():
+            refuse_lone_surrogates(value)
+        return " ".join(value.split()) or None
+    return str(value)
 
 
 def read_email(value: Any) -> str | None:
@@ -93,30 +98,32 @@ def read_country(value: Any) -> str | None:
 
 def read_number(value: Any) -> Decimal | None:
     """Read an exact decimal number in plain form: no exponent, no thousands separator."""
-    if isinstance(value, str):
+    if value.__class__ is str:
+        if PLAIN_NUMBER.fullmatch(value):
+            return Decimal(value)
         text = value.strip()
         if not text:
             return None
-        if _DECIMAL.fullmatch(text):
+        if PLAIN_NUMBER.fullmatch(text):
             return Decimal(text)
-    elif isinstance(value, Decimal):
+    elif value.__class__ is Decimal:
         if _is_plain(value):
             return value
-    elif abs(value) < 10**30:
+    elif abs(value) < TOO_LONG:
         return Decimal(value)
     raise Refused(f"found {name_of(value)} that is no plain decimal number, wanted 1234.56")
 
 
 def _is_plain(number: Decimal) -> bool:
     text = str(number)
+    if len(text) <= LONGEST_NUMBER and "E" not in text:
+        return number.is_finite()
     if "E" in text:
         # What was written with an exponent that enlarges keeps it; 0E-8 was 0.00000000.
         _, figures, power = number.as_tuple()
         small = isinstance(power, int) and power <= 0 and len(figures) - power < 100
         text = format(number, "f") if small else ""
-    elif len(text) <= 30:
-        return number.is_finite()
-    return bool(_DECIMAL.fullmatch(text))
+    return bool(PLAIN_NUMBER.fullmatch(text))
 
 
 def read_flag(value: Any) -> bool:
@@ -126,7 +133,14 @@ def read_flag(value: Any) -> bool:
 
 def read_moment(value: Any) -> datetime | None:
     """Read ISO 8601 with an offset, as UTC; without an offset it is refused."""
-    moment = moment_of(value) if isinstance(value, str) else value
+    if value.__class__ is str:
+        if _USUAL_MOMENT.fullmatch(value):
+            try:
+                return datetime.fromisoformat(value).astimezone(UTC)
+            except (ValueError, OverflowError):
+                pass  # below it is told why
+        value = moment_of(value)
+    moment: datetime | None = value
     if moment is not None and moment.tzinfo is None:
         raise Refused(
             "found a time without an offset, wanted one; `timestamp(zone)` names a zone",

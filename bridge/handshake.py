@@ -7,10 +7,10 @@ import simplejson
 from bridge.errors import RequestError, SignatureMismatch, TenantMismatch
 from bridge.kinds import Refused
 from bridge.mapping.body import read_body
-from bridge.mapping.compile import Scope
 from bridge.mapping.run import scope_of
 from bridge.mapping.source import Handshake, Signed
 from bridge.mapping.template import failing
+from bridge.mapping.write import Scope
 from bridge.plan import Route, is_tenant
 from bridge.types import Answer, InboundRequest
 from bridge.verify import Proofs, verify

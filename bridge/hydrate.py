@@ -21,9 +21,9 @@ import simplejson
 from bridge.causes import http
 from bridge.errors import FetchFailed
 from bridge.kinds import Refused
-from bridge.mapping.compile import Scope
 from bridge.mapping.source import Fetch
 from bridge.mapping.template import failing
+from bridge.mapping.write import Scope
 from bridge.retry_after import retry_after
 
 _LONGEST_ANSWER = 8 * 1_048_576

@@ -7,13 +7,28 @@ numbers of the world change with every release of `phonenumbers`; nothing of the
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import cache
+
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumberFormat,
+)
 
 from bridge.kinds import Refused
 
 #: The countries whose numbers can be read, in two capital letters (ISO 3166-1).
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
+_WRITTEN = re.compile(r"\+[1-9][0-9]{6,14}")
+#: The types of numbers that the library knows, the commonest first.
+_TYPES = (
+    "mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip",
+    "personal_number", "pager", "uan", "voicemail",
+)  # fmt: skip
 
 
 def e164(text: str, country: str | None) -> str:
@@ -30,6 +45,8 @@ def e164(text: str, country: str | None) -> str:
 
     Source: https://www.itu.int/rec/T-REC-E.164
     """
+    if _WRITTEN.fullmatch(text) and _is_e164(text):
+        return text
     number, plus = _number(text, country), "+" in text
     if number is None and plus:
         raise Refused("no phone number")
@@ -71,3 +88,61 @@ def _number(text: str, country: str | None) -> str | None:
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The numbers of one country that shares its calling code, or has it for itself."""
+
+    leading: re.Pattern[str] | None  #: they, and no other country's, begin so
+    valid: re.Pattern[str]
+
+
+def _is_e164(written: str) -> bool:
+    """
+    Whether ``+`` and digits are a valid number as they stand, as most platforms store it.
+
+    It answers as the library does, of the same patterns, in a tenth of the time; what it denies
+    may still be a number that the library understands.
+    """
+    for end in (2, 3, 4):
+        if (code := int(written[1:end])) in COUNTRY_CODE_TO_REGION_CODE:
+            prefix, plans = _plans(code)
+            number = written[end:]
+            if prefix is not None and prefix.match(number):
+                return False
+            for plan in plans:
+                if plan.leading is None:
+                    if plan.valid.fullmatch(number):
+                        return True
+                elif plan.leading.match(number):
+                    return plan.valid.fullmatch(number) is not None
+            return False
+    return False
+
+
+@cache
+def _plans(code: int) -> tuple[re.Pattern[str] | None, tuple[_Plan, ...]]:
+    """Give what the library would strip off a number of a calling code, and whose it can be."""
+    regions = [PhoneMetadata.metadata_for_region(one) for one in COUNTRY_CODE_TO_REGION_CODE[code]]
+    known = [one for one in regions if one is not None]
+    prefix = known[0].national_prefix_for_parsing if known else None
+    plans = [_Plan(_compiled(one.leading_digits), re.compile(_valid(one))) for one in known]
+    return _compiled(prefix), tuple(plans)
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    return re.compile(pattern) if pattern else None
+
+
+def _valid(region: PhoneMetadata) -> str:
+    """Spell the numbers of a region: what holds for all, and what for those of any type."""
+    types = "|".join(filter(None, (_described(getattr(region, name)) for name in _TYPES)))
+    return f"(?={_described(region.general_desc)}$)(?:{types})"
+
+
+def _described(numbers: phonenumbers.PhoneNumberDesc | None) -> str:
+    if numbers is None or not numbers.national_number_pattern:
+        return ""
+    lengths = "|".join(f"[0-9]{{{one}}}" for one in numbers.possible_length)
+    return f"(?=(?:{lengths})$)(?:{numbers.national_number_pattern})"

@@ -18,7 +18,7 @@ from bridge.event import Event
 from bridge.journal.protocol import Planned, Whose
 from bridge.mapping.accounts import Connection
 from bridge.mapping.body import parsed, read_body
-from bridge.mapping.compile import Compiled, Scope
+from bridge.mapping.compile import Compiled
 from bridge.mapping.connections import Store
 from bridge.mapping.destination import Destination
 from bridge.mapping.payload import map_payload
@@ -38,6 +38,7 @@ from bridge.mapping.run import (
 )
 from bridge.mapping.source import Engine, Fetch, Privacy, Source
 from bridge.mapping.template import failing
+from bridge.mapping.write import Scope
 from bridge.types import Cause, Ignored, InboundRequest, Payload, Problem, Skipped, VerifiedRequest
 from bridge.verify import Proofs
 

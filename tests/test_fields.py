@@ -6,17 +6,22 @@ The rows are those of the table of types in the event's specification.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.event import Customer, Item, Order
 from bridge.kinds import Refused
 from bridge.mapping.slots import Slot, slots
+from bridge.mapping.template import Leaf
+from bridge.mapping.walk import blank
+from tests.mapping.running import compiled
 
 FIELDS: dict[str, Slot] = {
     "text": slots(Item)["name"],
@@ -31,6 +36,7 @@ FIELDS: dict[str, Slot] = {
     "date": slots(Customer)["birthday"],
     "texts": slots(Customer)["tags"],
 }
+WRONG = "wrong type"
 NOON = datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)
 
 
@@ -38,7 +44,7 @@ def read(field: str, value: Any) -> Any:
     """Convert a value as a line of a mapping file does."""
     slot = FIELDS[field]
     if type(value) not in slot.takes:
-        raise Refused("wrong type")
+        raise Refused(WRONG)
     assert slot.read is not None
     return slot.read(value)
 
@@ -261,6 +267,49 @@ def test_whatever_is_given_is_read_or_refused(value):
         assert found is None or type(found) in slot.gives
         if isinstance(found, str):
             assert found == found.strip() != ""
+
+
+LINES = {
+    field: Leaf(field, replace(slot, required=False, adds=False), (compiled("body.x"),)).run
+    for field, slot in FIELDS.items()
+}
+
+
+@given(ANYTHING.filter(lambda value: not blank(value)))
+@example("half a pair: \ud800")
+@example(Decimal("1E+5"))
+@example(Decimal("0E-8"))
+@example(10**30)
+@example(-(10**30))
+@example("9" * 31)
+def test_a_line_reads_its_field_as_the_field_does(value):
+    """Lines spell out how most values are read, and must not read them in another way."""
+    for field, line in LINES.items():
+        try:
+            expected = read(field, value)
+        except Refused as refused:
+            told = str(refused)
+            with pytest.raises(Refused, match="wanted" if told == WRONG else re.escape(told)):
+                line({"body": {"x": value}})
+        else:
+            found = line({"body": {"x": value}})
+            assert (type(expected), str(expected)) == (type(found), str(found))
+
+
+@given(st.from_regex(r"[0-9a]{4}-[0-9W]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?(Z|[+-][0-9]{2}:[0-9]{2})", fullmatch=True))  # fmt: skip
+@example("0001-01-01T00:00:00+14:00")  # not in UTC
+@example("0000-00-00T00:00:00Z")
+@example("2026-11-21T24:00:00Z")
+@example("2026-11-21T05:56:05+24:00")
+def test_a_moment_as_most_platforms_write_it_is_read_as_any_other(text):
+    spaced = f"{text} "  # which is the long way
+    try:
+        expected = read("moment", spaced)
+    except Refused as refused:
+        with pytest.raises(Refused, match=re.escape(str(refused))):
+            read("moment", text)
+    else:
+        assert expected == read("moment", text)
 
 
 @given(st.decimals(min_value=-(10**20), max_value=10**20, places=4))

@@ -7,9 +7,11 @@ makes of it, and would tell if a release of the library changed its mind.
 
 from __future__ import annotations
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
 
 from bridge.kinds import Refused
 from bridge.phones import COUNTRIES, e164, not_a_country
@@ -114,6 +116,72 @@ def test_whatever_is_written_becomes_a_number_or_is_refused(written, country):
     assert number[1:].isdigit()
     assert len(number) <= 16
     assert number == e164(number, None)
+
+
+def alone(written: str) -> str | None:
+    """What the library says of a number with +, asked for all that it knows."""
+    try:
+        number = phonenumbers.parse(written, None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+#: A number of every type of every country, and of the services that are of none.
+EXAMPLES = sorted(
+    phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    for number in (
+        *(
+            phonenumbers.example_number_for_type(region, kind)
+            for region in COUNTRIES
+            for kind in PhoneNumberType.values()
+        ),
+        *map(
+            phonenumbers.example_number_for_non_geo_entity,
+            phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS,
+        ),
+    )
+    if number is not None
+)
+
+
+@st.composite
+def changed(draw: st.DrawFn) -> str:
+    """An example with other digits, fewer or more of them, or another country's code."""
+    digits = list(draw(st.sampled_from(EXAMPLES))[1:])
+    for at in draw(st.lists(st.integers(0, 3) | st.integers(0, 30), max_size=4)):
+        digits[at % len(digits)] = draw(st.sampled_from("0123456789"))
+    code = draw(st.sampled_from(["", *map(str, COUNTRY_CODE_TO_REGION_CODE)]))
+    end = draw(st.sampled_from([None, None, None, -1, -2]))
+    more = draw(st.sampled_from(["", "", "0", "12"]))
+    return f"+{code}{''.join(digits)[:end]}{more}"
+
+
+@pytest.mark.parametrize("region", sorted(COUNTRIES))
+def test_a_number_of_a_country_is_what_the_library_says(region):
+    code = phonenumbers.country_code_for_region(region)
+    for written in (one for one in EXAMPLES if one.startswith(f"+{code}")):
+        assert alone(written) == written == e164(written, region)
+
+
+@given(changed(), st.sampled_from([None, "BR", "US"]))
+@example("+390612345678", None)  # the 0 is part of the number
+@example("+54915112345678", None)  # the library moves Argentina's 15
+@example("+5201155512345", None)  # and takes Mexico's 01 away
+@example("+77012345678", "BR")  # one code, two countries
+@example("+448001111", None)
+@example("+3758102450911", "BR")  # valid, if the library did not take 8 away
+@example("+49497991234567", None)  # fits a type of number, and not the country
+@example("+80012345678", None)  # of no country
+def test_what_is_e164_already_is_what_the_library_says_of_it(written, country):
+    expected = alone(written)
+    if expected is not None:
+        assert expected == e164(written, country)
+    else:
+        with pytest.raises(Refused):
+            e164(written, country)
 
 
 def test_a_country_is_two_capital_letters():

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Context, Decimal, localcontext
+from decimal import Context, Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, model_validator
 
 from bridge.destinations.model import Body, Key, Moment, Text
 
@@ -39,12 +39,23 @@ def _error(number: int) -> str:
     return f"(BonifiQ's error {number}: {ERRORS[number][1]})"
 
 
-def _exact(number: Any) -> Any:
-    return Decimal(number) if type(number) is int else number
-
-
 #: 28 digits are what a .NET decimal, the documented type, surely holds.
-Money = Annotated[Decimal, Field(max_digits=28), BeforeValidator(_exact)]
+_DIGITS = 28
+_counted = TypeAdapter(
+    Annotated[Decimal, Field(max_digits=_DIGITS)], config=ConfigDict(strict=True)
+).validate_python
+
+
+def _money(number: Any) -> Decimal:
+    """Take a number as it is; its digits are only counted where it is not plainly short enough."""
+    if number.__class__ is Decimal:
+        text = str(number)
+        if len(text) <= _DIGITS and "E" not in text and number.is_finite():
+            return number
+    return _counted(Decimal(number) if type(number) is int else number)
+
+
+Money = Annotated[Decimal, PlainValidator(_money)]
 _ADDED = Context(prec=80)  #: exact for sums of them
 
 
@@ -183,16 +194,15 @@ def _broken_amounts(order: OrderRequest) -> Iterator[str]:
         yield f"OrderTotal is negative, wanted what the customer paid {_error(9)}"
     if not (order.IsCompleted and order.Products):
         return
-    prices = [product.ProductPrice for product in order.Products]
-    if None in prices:
-        yield (
-            f"Products[{prices.index(None)}].ProductPrice is missing, wanted the net total of "
-            "every line, or no Products"
-        )
-        return
-    # Without it sums would be rounded to 28 digits.
-    with localcontext(_ADDED):
-        lines = sum(price for price in prices if price is not None)
+    lines = Decimal(0)
+    for at, product in enumerate(order.Products):
+        if product.ProductPrice is None:
+            yield (
+                f"Products[{at}].ProductPrice is missing, wanted the net total of every line, or "
+                "no Products"
+            )
+            return
+        lines = _ADDED.add(lines, product.ProductPrice)
     if lines != order.OrderTotal:
         less_or_more = "less" if lines < order.OrderTotal else "more"
         yield (

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
 
-from bridge.destinations.model import Body, Key, Moment, Text, unicode_text
+from bridge.destinations.model import Body, Key, Moment, Text
 
 #: What a code says: in an item's errors that it failed, in its warnings that it was done all the
 #: same.  Some stand in both lists; the array that a code comes in decides.
@@ -148,9 +148,10 @@ def _address(text: str, info: ValidationInfo) -> str:
 
 
 def _value(value: Any) -> Any:
-    return unicode_text(value) if isinstance(value, str) else value
+    return _text(value) if isinstance(value, str) else value
 
 
+_text = TypeAdapter(Text).validate_python
 Name = Annotated[Text, AfterValidator(_name)]
 Address = Annotated[Key, AfterValidator(_address)]
 #: Fields that each brand defines.

@@ -8,16 +8,18 @@ request is written, and what an answer means.  Nothing here does I/O.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import simplejson
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from bridge.python import Source
 from bridge.types import Reply, Verdict
 
 Choice = str | int | bool
@@ -25,6 +27,8 @@ _encoder = partial(simplejson.JSONEncoder, use_decimal=True, ensure_ascii=False,
 _READABLE = _encoder()
 _CANONICAL = _encoder(sort_keys=True, separators=(",", ":"))
 _JSON = frozenset({str, int, bool, Decimal})  #: what a document holds as it is
+_NONE = type(None)
+_rfc3339 = TypeAdapter(datetime).serializer.to_python
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,34 +131,82 @@ def document(model: BaseModel) -> dict[str, Any]:
     Raises:
         ValueError: A moment has no zone.
     """
-    return _filled(model.__dict__, model.model_fields_set)
+    written: dict[str, Any] | None = _writer(model.__class__)(model)
+    return written or {}
 
 
-def _filled(named: Mapping[str, Any], given: Container[str]) -> dict[str, Any]:
-    out = {}
-    for name, value in named.items():
-        if name not in given:
-            continue
-        if value.__class__ not in _JSON:
-            value = _plain(value)
-            if value is None or value == {}:
-                continue
-        out[name] = value
-    return out
+@cache
+def _writer(kind: type) -> Callable[[Any], Any]:
+    """Give what makes a JSON-ready value of one of a class; None of what is left out."""
+    if issubclass(kind, BaseModel):
+        return _model_writer(kind)
+    if issubclass(kind, datetime):
+        return _moment
+    if issubclass(kind, date):
+        return kind.isoformat
+    if issubclass(kind, list | tuple):
+        return _listed
+    return _named if issubclass(kind, dict) else _as_it_is
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return document(value)
-    if isinstance(value, datetime):
-        if value.utcoffset() is None:
+def _model_writer(model: type[BaseModel]) -> Callable[[Any], dict[str, Any] | None]:
+    """Write the function of one model: what its fields can hold is known."""
+    source = Source({"writer": _writer})
+    source.line("named, out = model.__dict__, {}")
+    for name, info in model.model_fields.items():
+        conditions = [f"(value := named[{name!r}]) is not None"]
+        if info.default is not None and not info.is_required():
+            conditions.append(f"{name!r} in model.model_fields_set")
+        if not _holds_json(info.annotation):
+            write = "writer(value.__class__)"
+            if (inner := _flat_model(info.annotation)) is not None:
+                write = source.value(_writer(inner))
+            conditions.append(f"(value := {write}(value)) is not None")
+        source.line(f"if {' and '.join(conditions)}: out[{name!r}] = value")
+    source.line("return out or None")
+    return source.function("model", f"document of {model.__name__}")
+
+
+def _holds_json(annotation: Any) -> bool:
+    """Whether a field holds nothing but what a document holds as it is."""
+    if get_origin(annotation) is Literal:
+        return all(type(one) in _JSON for one in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return _holds_json(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return all(_holds_json(one) for one in get_args(annotation))
+    return annotation in _JSON or annotation is _NONE
+
+
+def _flat_model(annotation: Any) -> type[BaseModel] | None:
+    """Give the model that is all a field holds, if there is none in it again."""
+    united = get_origin(annotation) in (Union, UnionType)
+    kinds = [one for one in (get_args(annotation) if united else (annotation,)) if one is not _NONE]
+    if len(kinds) != 1 or not isinstance(kinds[0], type) or not issubclass(kinds[0], BaseModel):
+        return None
+    fields = kinds[0].model_fields.values()
+    return kinds[0] if all(_holds_json(one.annotation) for one in fields) else None
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _moment(moment: datetime) -> Any:
+    if moment.tzinfo is not UTC:
+        if moment.utcoffset() is None:
             raise ValueError("found a moment without a zone, wanted one in UTC")
-        return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
-    if isinstance(value, list | tuple):
-        return [one for one in map(_plain, value) if one is not None and one != {}]
-    if isinstance(value, dict):
-        return _filled(value, value)
-    return value.isoformat() if isinstance(value, date) else value
+        moment = moment.astimezone(UTC)
+    return _rfc3339(moment, mode="json")
+
+
+def _listed(values: Iterable[Any]) -> list[Any]:
+    return [out for one in values if (out := _writer(one.__class__)(one)) is not None]
+
+
+def _named(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    written = {name: _writer(one.__class__)(one) for name, one in values.items()}
+    return {name: one for name, one in written.items() if one is not None} or None
 
 
 def encode(document: Mapping[str, Any], *, canonical: bool = False) -> bytes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 
 class Body(BaseModel):
@@ -25,13 +26,18 @@ class Body(BaseModel):
         return ((None, name) for name in type(self).model_fields if name in self.model_fields_set)
 
 
-def unicode_text(text: str) -> str:
-    """Give *text* back if it can be written as UTF-8."""
-    try:
-        text.isascii() or text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("found half a surrogate pair, wanted Unicode text") from None
-    return text
+class _Unicode:
+    """Text that can be written as UTF-8, which pydantic's core asks where a length is limited."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        writable = core_schema.custom_error_schema(
+            core_schema.str_schema(min_length=0),
+            custom_error_type="unicode_text",
+            custom_error_message="found half a surrogate pair, wanted Unicode text",
+        )
+        return core_schema.chain_schema([handler(source), writable])
 
 
 def _not_blank(text: str) -> str:
@@ -41,6 +47,8 @@ def _not_blank(text: str) -> str:
 
 
 def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:  # as every moment that a mapping gives
+        return moment
     if moment.utcoffset() is None:
         raise ValueError("found a moment without a zone, wanted one in UTC")
     try:
@@ -49,7 +57,7 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("found a moment outside the years 1 to 9999 in UTC") from None
 
 
-Text = Annotated[str, AfterValidator(unicode_text)]
+Text = Annotated[str, _Unicode()]
 #: Text that says something.
 Key = Annotated[Text, AfterValidator(_not_blank)]
 Moment = Annotated[datetime, AfterValidator(_utc)]

@@ -18,7 +18,8 @@ LONGEST = 40  #: digits of a number
 _EXACT = Context(prec=200)  # sums of the longest numbers stay exact
 _ZERO = Decimal(0)
 _ADDABLE = TEXT | NUMBER
-_PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_SHORT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")  #: and no minus zero
+_PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
 @function(
@@ -42,9 +43,12 @@ def sum_(values: list[Any]) -> Decimal:
     """Add up a list of amounts: none at all make 0, and a missing one refuses the whole."""
     total: Decimal | None = None
     for place, one in enumerate(values, 1):
-        if type(one) not in _ADDABLE or blank(one):
+        if isinstance(one, str) and _SHORT.fullmatch(one):
+            number = Decimal(one)
+        elif type(one) in _ADDABLE and not blank(one):
+            number = exact(one)
+        else:
             raise Refused(f"found {name_of(one)} as element {place}, wanted a number", "wrong_kind")
-        number = exact(one)
         total = number if total is None else _EXACT.add(total, number)
     return _ZERO if total is None else total
 

@@ -1,5 +1,5 @@
 """
-Turn expressions into closures, and check names and kinds on the way.
+Check the names and kinds in expressions, and gather what is known of them for `write`.
 
 Nothing of the text is left at run: a compiled expression is a function of the namespaces.
 What cannot be decided at load, because a webhook holds it, is looked at when it comes, and is
@@ -8,16 +8,16 @@ What cannot be decided at load, because a webhook holds it, is looked at when it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
 
 from bridge import kinds
 from bridge.kinds import ANY, BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Kind
-from bridge.mapping.calls import apply
 from bridge.mapping.expression import (
     Alternatives,
     Call,
@@ -32,15 +32,12 @@ from bridge.mapping.expression import (
     paths,
     spell,
 )
-from bridge.mapping.functions import Function, Parameter, signature
+from bridge.mapping.functions import Function, signature
 from bridge.mapping.lines import Place
 from bridge.mapping.parser import NotAnExpression, parse
 from bridge.mapping.slots import Slot, slots
-from bridge.mapping.walk import walker
+from bridge.mapping.write import Known, Run, runner
 from bridge.types import Problem
-
-Scope = Mapping[str, Any]
-Run = Callable[[Scope], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +55,28 @@ class Namespace:
 Namespaces = Mapping[str, Namespace]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compiled:
-    """One expression, ready to run."""
+    """One expression, checked."""
 
     text: str
     place: Place
-    run: Run
     kind: Kind
     predicate: bool  #: it ends in a predicate
     paths: tuple[Path, ...]
-    alternatives: tuple[Run, ...]  #: what is tried in turn, for `explain`
     tree: Alternatives
+    known: Known = field(repr=False, compare=False)
+
+    @cached_property
+    def run(self) -> Run:
+        """Give its value, or nothing; raises `Refused`."""
+        return runner(self.tree, self.known, str(self.place))
+
+    @cached_property
+    def alternatives(self) -> tuple[Run, ...]:
+        """What is tried in turn, for `explain`."""
+        each = (Alternatives((chain,), chain.column) for chain in self.tree.chains)
+        return tuple(runner(one, self.known, str(self.place)) for one in each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +97,13 @@ class Compiler:
             at = place.inside(text, error.column)
             self.problems.append(at.problem(str(error), field=field))
             return None
-        checker = _Checker(self, text, place, field)
-        run, kind, predicate = checker.alternatives(tree)
+        checker = _Checker(self, text, place, field, {})
+        kind, predicate = checker.alternatives(tree)
         if len(self.problems) > before:
             return None
-        tried = tuple(checker.chain(chain)[0] for chain in tree.chains)
-        compiled = Compiled(text, place, run, kind, predicate, tuple(paths(tree)), tried, tree)
+        models = {root: space.model for root, space in self.names.items() if space.model}
+        known = Known(self.functions, models, checker.given)
+        compiled = Compiled(text, place, kind, predicate, tuple(paths(tree)), tree, known)
         self.seen.append(compiled)
         return compiled
 
@@ -111,15 +119,9 @@ class Compiler:
 def fixed(value: Any, place: Place) -> Compiled:
     """Give what an expression would be that is this value."""
     tree = Alternatives((Chain(Literal(value, 0), (), 0),), 0)
-
-    def run(scope: Scope) -> Any:  # noqa: ARG001
-        return value
-
     kind = frozenset({type(value)})
     text = str(value).lower()
-    return Compiled(
-        text, place, run, kind, predicate=False, paths=(), alternatives=(run,), tree=tree
-    )
+    return Compiled(text, place, kind, predicate=False, paths=(), tree=tree, known=Known())
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -135,71 +137,58 @@ class _Checker:
     text: str
     place: Place
     field: str
+    given: dict[Path, Kind]  #: what each path gives
 
     def wrong(self, message: str, column: int) -> None:
         at = self.place.inside(self.text, column)
         self.compiler.problems.append(at.problem(message, field=self.field))
 
-    def alternatives(self, part: Alternatives) -> tuple[Run, Kind, bool]:
+    def alternatives(self, part: Alternatives) -> tuple[Kind, bool]:
         compiled = [self.chain(chain) for chain in part.chains]
-        runs = tuple(run for run, _, _ in compiled)
-        kind = frozenset[type]().union(*(kind for _, kind, _ in compiled))
-        if len(runs) == 1:
-            return compiled[0]
-        predicate = all(predicate for _, _, predicate in compiled)
+        kind = frozenset[type]().union(*(kind for kind, _ in compiled))
+        return kind, all(predicate for _, predicate in compiled)
 
-        def run(scope: Scope) -> Any:
-            for one in runs:
-                if (value := one(scope)) is not None:
-                    return value
-            return None
-
-        return run, kind, predicate
-
-    def chain(self, part: Chain) -> tuple[Run, Kind, bool]:
+    def chain(self, part: Chain) -> tuple[Kind, bool]:
+        predicate = False
         if isinstance(part.operand, Alternatives):
-            run, kind, predicate = self.alternatives(part.operand)
+            kind, predicate = self.alternatives(part.operand)
         else:
-            run, kind = self.value(part.operand)
-            predicate = False
+            kind = self.value(part.operand)
             if _blank(part.operand):
                 self.wrong("blank text is nothing; there is no literal for nothing", part.column)
         for call in part.calls:
-            run, kind, predicate = self.call(run, kind, call)
+            kind, predicate = self.call(kind, call)
             if call.name == "field":
                 kind = self.chosen(part.operand, call)
-        return run, kind, predicate
+        return kind, predicate
 
-    def value(self, part: Value) -> tuple[Run, Kind]:
-        if isinstance(part, Path):
-            return self.path(part)
-        value: Any = part.value
-        return (lambda scope: value), frozenset({type(value)})  # noqa: ARG005
+    def value(self, part: Value) -> Kind:
+        return self.path(part) if isinstance(part, Path) else frozenset({type(part.value)})
 
-    def call(self, inner: Run, given: Kind, call: Call) -> tuple[Run, Kind, bool]:
+    def call(self, given: Kind, call: Call) -> tuple[Kind, bool]:
         function = self.compiler.functions.get(call.name)
         if function is None:
             close = nearest(call.name, list(self.compiler.functions))
             close = close or "; mappings/README.md lists them all"
             self.wrong(f"no function named '{call.name}'{close}", call.column)
-            return inner, ANY, False
+            return ANY, False
         if not kinds.fits(given, function.given):
             self.wrong(
                 f"{call.name} takes {kinds.name(function.given)}, and before it stands "
                 f"{kinds.name(given)}",
                 call.column,
             )
-        arguments = self.arguments(function, call)
+        self.arguments(function, call)
         if function.predicate:
             self.compared(given, call)
-        return apply(function, inner, arguments), function.returns, function.predicate
+        return function.returns, function.predicate
 
     def compared(self, given: Kind, call: Call) -> None:
         """Refuse comparisons whose answer never depends on the webhook."""
         for argument in call.arguments:
             if _blank(argument):
                 self.wrong("blank text is nothing: ask `present` or `absent`", argument.column)
-            kind = self.quiet().value(argument)[1]
+            kind = self.quiet().value(argument)
             if call.name not in ("is", "is_not") or kinds.fits(kind, LIST):
                 continue
             if not kinds.fits(kind | NUMBER if kind & NUMBER else kind, given):
@@ -209,7 +198,7 @@ class _Checker:
                     argument.column,
                 )
 
-    def arguments(self, function: Function, call: Call) -> tuple[tuple[Run, Parameter], ...]:
+    def arguments(self, function: Function, call: Call) -> None:
         parameters = list(function.parameters)
         least = sum(one.required or one.repeated for one in parameters)
         repeated = bool(parameters) and parameters[-1].repeated
@@ -219,19 +208,16 @@ class _Checker:
             wanted = signature(function) if parameters else f"{call.name} without arguments"
             found = f"{count or 'no'} argument{'s' if count > 1 else ''}"
             self.wrong(f"expected {wanted}, found {found}", call.column)
-            return ()
-        out = []
+            return
         for at, argument in enumerate(call.arguments):
             parameter = parameters[min(at, len(parameters) - 1)]
-            run, kind = self.value(argument)
+            kind = self.value(argument)
             if not kinds.fits(kind, parameter.kind):
                 self.wrong(
                     f"{call.name} takes {kinds.name(parameter.kind)} as '{parameter.name}', not "
                     f"{kinds.name(kind)}",
                     argument.column,
                 )
-            out.append((run, parameter))
-        return tuple(out)
 
     def chosen(self, operand: Path | Literal | Alternatives, call: Call) -> Kind:
         """
@@ -267,7 +253,7 @@ class _Checker:
                 self.wrong(f"`one_of` of '{setting}' has '{choice}', no field{close}", call.column)
         return frozenset[type]().union(*(fields[one].gives for one in choices if one in fields))
 
-    def path(self, part: Path) -> tuple[Run, Kind]:
+    def path(self, part: Path) -> Kind:
         for step in part.steps:
             if isinstance(step, Selected) and step.value is not None:
                 self.value(step.value)
@@ -278,20 +264,14 @@ class _Checker:
             known = sorted(self.compiler.names)
             hint = nearest(part.root, known) or f"; here stand {', '.join(known)}"
             self.wrong(f"there is no '{part.root}' here{hint}", part.column)
-            return (lambda scope: None), ANY  # noqa: ARG005
-        kind = self.known(part, space)
-        quiet = self.quiet()
-        values = {
-            step.value: quiet.value(step.value)[0]
-            for step in part.steps
-            if isinstance(step, Selected) and step.value is not None
-        }
-        return walker(part, values), kind
+            return ANY
+        self.given[part] = kind = self.known(part, space)
+        return kind
 
     def quiet(self) -> _Checker:
         """Give a checker for what was checked before: its mistakes are told already."""
         compiler = Compiler(self.compiler.names, self.compiler.functions, [])
-        return _Checker(compiler, self.text, self.place, self.field)
+        return _Checker(compiler, self.text, self.place, self.field, {})
 
     def known(self, part: Path, space: Namespace) -> Kind:
         """Check the steps as far as anything is known at load, and say what comes out."""

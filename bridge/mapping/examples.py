@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bridge.kinds import Refused
-from bridge.mapping.calls import apply
-from bridge.mapping.compile import Run, Scope
+from bridge.mapping.expression import Alternatives, Call, Chain, Literal
 from bridge.mapping.functions import Example, Function
+from bridge.mapping.write import Known, runner
 
 
 def broken_examples(function: Function) -> list[str]:
@@ -23,13 +23,10 @@ def broken_examples(function: Function) -> list[str]:
 
 def _outcome(function: Function, example: Example) -> str | None:
     """What an example gives instead of what it says; None when it is true."""
-    last = len(function.parameters) - 1
-    arguments = tuple(
-        (_always(argument), function.parameters[min(at, last)])
-        for at, argument in enumerate(example.arguments)
-    )
+    call = Call(function.name, tuple(Literal(one, 0) for one in example.arguments), 0)
+    tree = Alternatives((Chain(Literal(example.given, 0), (call,), 0),), 0)
     try:
-        value = apply(function, _always(example.given), arguments)({})
+        value = runner(tree, Known({function.name: function}), f"example of {function.name}")({})
     except Refused as refused:
         true = example.refused is not None and example.refused in str(refused)
         return None if true else f"refused: {refused}"
@@ -40,10 +37,3 @@ def _outcome(function: Function, example: Example) -> str | None:
     ):
         return None
     return repr(value)
-
-
-def _always(value: object) -> Run:
-    def run(scope: Scope) -> object:  # noqa: ARG001
-        return value
-
-    return run

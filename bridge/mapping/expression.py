@@ -1,7 +1,8 @@
 """
 The parts of an expression, as plain values with the column where each stands.
 
-`bridge.mapping.parser` makes them of a text, `bridge.mapping.compile` turns them into closures.
+`bridge.mapping.parser` makes them of a text, `bridge.mapping.compile` checks them and
+`bridge.mapping.write` makes a function of them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from bridge.kinds import ANY, LIST
 from bridge.mapping.compile import Compiled, Compiler, Namespace, nearest
 from bridge.mapping.lines import Array, Node, Place, Scalar, Table
 from bridge.mapping.slots import Slot, slots
-from bridge.mapping.template import Branch, Each, Leaf, Part, Several, leaf
+from bridge.mapping.template import Branch, Each, Leaf, Part, Several
 
 #: So many names can be told when none is near.
 _FEW = 5
@@ -138,7 +138,7 @@ def _leaf(node: Scalar | Array, slot: Slot, compiler: Compiler, field: str) -> L
         parts.append(compiled)
     if isinstance(node, Array) and not node.items:
         _wrong(node.place, compiler, field, "the list is empty: nothing would be added up")
-    return leaf(field, slot, tuple(parts)) if parts else None
+    return Leaf(field, slot, tuple(parts)) if parts else None
 
 
 def _list(node: Node, model: type[BaseModel], compiler: Compiler, field: str) -> Part | None:

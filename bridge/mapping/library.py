@@ -58,7 +58,7 @@ def split(value: str, mark: str) -> list[str]:
 )
 def join(values: list[Any], mark: str) -> str:
     """Make one text of a list, with the mark between; what is nothing is left out."""
-    return mark.join(_text(one) for one in _filled(values))
+    return mark.join([_text(one) for one in values if one is not None and not blank(one)])
 
 
 @function(
@@ -104,7 +104,13 @@ def html(value: str) -> str:
 )
 def unless(value: Any, *unwanted: Any | None) -> Any:
     """Keep the value unless it is one of these; in text case is ignored and * is any text."""
-    return None if any(_like(value, one) for one in _each(unwanted)) else value
+    for one in unwanted:
+        if one.__class__ is list:  # as settings can be
+            if any(_like(value, inner) for inner in one):
+                return None
+        elif _like(value, one):
+            return None
+    return value
 
 
 @function(
@@ -148,7 +154,10 @@ def hmac_sha256(value: str, key: str) -> str:
 )
 def first(values: list[Any]) -> Any:
     """Take the first element that is something."""
-    return next(_filled(values), None)
+    for one in values:
+        if one is not None and not blank(one):
+            return one
+    return None
 
 
 @function(
@@ -186,7 +195,7 @@ def field(thing: dict[str, Any], name: str) -> Any:
 )
 def present(value: Any | None) -> bool:
     """Ask whether there is something."""
-    return not _nothing(value)
+    return value is not None and not blank(value)
 
 
 @predicate(
@@ -253,27 +262,18 @@ def _filled(values: Iterable[Any]) -> Iterator[Any]:
     return (one for one in values if not _nothing(one))
 
 
-def _each(values: Iterable[Any]) -> Iterator[Any]:
-    """Give the values, and the elements of those that are lists, as settings can be."""
-    for one in values:
-        if isinstance(one, list):
-            yield from one
-        else:
-            yield one
-
-
 def _equal(left: Any, right: Any) -> bool:
-    return not isinstance(left, list | dict) and same(left, right)
+    return same(left, right) and not isinstance(left, (list, dict))
 
 
 def _among(value: Any, wanted: Iterable[Any]) -> bool:
-    if _nothing(value):
+    if value is None or blank(value) or isinstance(value, (list, dict)):
         return False
     for one in wanted:
         if isinstance(one, list):  # as settings can be
-            if any(_equal(value, inner) for inner in one):
+            if any(same(value, inner) for inner in one):
                 return True
-        elif _equal(value, one):
+        elif same(value, one):
             return True
     return False
 

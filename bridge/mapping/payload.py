@@ -12,10 +12,10 @@ from bridge.causes import of_model
 from bridge.errors import PayloadInvalid
 from bridge.event import Event
 from bridge.mapping.accounts import Connection
-from bridge.mapping.compile import Scope
 from bridge.mapping.destination import Destination, PayloadRule
 from bridge.mapping.settings import filled
 from bridge.mapping.template import Leaf, failing, leaves
+from bridge.mapping.write import Scope
 from bridge.types import Problem, Skipped
 
 
@@ -53,9 +53,10 @@ def map_payload(
     if problems:
         raise PayloadInvalid(problems)
     try:
-        return model.model_validate(values)
+        made: BaseModel = model.__pydantic_validator__.validate_python(values)
     except ValidationError as error:
         raise PayloadInvalid(_violations(destination, rule, error)) from None
+    return made
 
 
 def choose_rule(

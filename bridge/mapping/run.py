@@ -19,10 +19,11 @@ from bridge.errors import EventUnmappable
 from bridge.event import Event
 from bridge.fields import read_moment
 from bridge.kinds import Refused, name_of
-from bridge.mapping.compile import Compiled, Scope
+from bridge.mapping.compile import Compiled
 from bridge.mapping.settings import filled
 from bridge.mapping.source import Privacy, Source
 from bridge.mapping.template import Branch, evaluate, failing, leaves, problem_at
+from bridge.mapping.write import Scope
 from bridge.phones import e164
 from bridge.types import Ignored, InboundRequest, Problem, VerifiedRequest
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from bridge.event import EventType
-from bridge.mapping.compile import Compiled, Run
+from bridge.mapping.compile import Compiled
 from bridge.mapping.expression import Named, Path
 from bridge.mapping.lines import Place
 from bridge.mapping.settings import Rules
 from bridge.mapping.template import Branch, expressions
 from bridge.mapping.text import Text
+from bridge.mapping.write import Run
 
 EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 

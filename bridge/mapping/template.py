@@ -1,36 +1,51 @@
 """
 The tree that fills the fields of a model from a webhook or an event.
 
-`bridge.mapping.layout` makes it of the tables of a file.  At run it gives plain values, and
-tells all that is wrong with the line that it comes from.
+`bridge.mapping.layout` makes it of the tables of a file.  It writes one function a table, with
+`bridge.mapping.write`; at run that gives plain values, and tells all that is wrong with the line
+that it comes from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Context
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+from functools import cached_property, partial
+from itertools import chain, repeat
 from typing import Any
 
 from bridge import kinds
 from bridge.causes import Code
-from bridge.kinds import Refused
-from bridge.mapping.compile import Compiled, Run, Scope
+from bridge.fields import LONGEST_NUMBER, PLAIN_NUMBER, TOO_LONG, read_flag, read_number, read_text
+from bridge.kinds import ANY, TEXT, Kind, Refused
+from bridge.mapping.compile import Compiled
 from bridge.mapping.slots import Slot
+from bridge.mapping.write import Run, Scope, Writer
+from bridge.python import Source
 from bridge.types import Origin, Problem
 
 Problems = list[Problem]
 _EXACT = Context(prec=200)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leaf:
     """One line: an expression, or several that are added up."""
 
     field: str
     slot: Slot
     parts: tuple[Compiled, ...]
-    run: Run  #: gives the field's value, or nothing; raises `Refused`
+
+    @cached_property
+    def run(self) -> Run:
+        """Give the field's value, or nothing; raises `Refused`."""
+        writer = Writer()
+        value = writer.source.variable()
+        self.write(writer, value)
+        writer.source.line(f"return {value}")
+        return writer.source.function("scope", str(self.origin))
 
     @property
     def origin(self) -> Origin:
@@ -44,83 +59,110 @@ class Leaf:
         at = self.origin
         return Problem(at.file, at.line, at.column, message, self.field, at.expression, code)
 
+    def write(self, writer: Writer, into: str) -> None:
+        """Write what gives a variable the field's value."""
+        if len(self.parts) == 1:
+            kind = _expression(writer, self.parts[0], into, self.slot)
+        else:
+            self._sum(writer, into)
+            kind = ANY
+        _read(writer, self.slot, into, kind)
+        if self.slot.required or self.slot.adds:
+            told = f"nothing was found, wanted {self.slot.wants}"
+            writer.source.line(f"if {into} is None: raise Refused({told!r}, 'missing')")
 
-def leaf(field: str, slot: Slot, parts: tuple[Compiled, ...]) -> Leaf:
-    """Make the line that fills a field of *slot* with an expression, or the sum of several."""
-    value = parts[0].run if len(parts) == 1 else _sum(slot, [part.run for part in parts])
-    return Leaf(field, slot, parts, value if _is_read(slot, parts) else _reading(slot, value))
-
-
-def _is_read(slot: Slot, parts: tuple[Compiled, ...]) -> bool:
-    """Whether it is known at load that what comes out is what the field holds, or nothing."""
-    free = not (slot.required or slot.adds or slot.read)
-    return free and all(
-        part.kind <= slot.takes and not any(chain.calls for chain in part.tree.chains)
-        for part in parts
-    )
-
-
-def _reading(slot: Slot, value: Run) -> Run:
-    takes, read, needed = slot.takes, slot.read, slot.required or slot.adds
-
-    def run(scope: Scope) -> Any:
-        found = value(scope)
-        if found is not None:
-            if found.__class__ not in takes:
-                raise Refused(f"found {kinds.name_of(found)}, wanted {slot.wants}", "wrong_kind")
-            if read is not None:
-                found = read(found)
-        if found is None and needed:
-            raise Refused(f"nothing was found, wanted {slot.wants}", "missing")
-        return found
-
-    return run
+    def _sum(self, writer: Writer, into: str) -> None:
+        """A part that is nothing makes nothing of the whole."""
+        first, *others = self.parts
+        add, one = writer.source.value(_EXACT.add), writer.source.variable()
+        _read(writer, self.slot, into, _expression(writer, first, into, self.slot))
+        for part in others:
+            with writer.source.block(f"if {into} is not None"):
+                _read(writer, self.slot, one, _expression(writer, part, one, self.slot))
+                writer.source.line(f"{into} = None if {one} is None else {add}({into}, {one})")
 
 
-def _sum(slot: Slot, values: Sequence[Run]) -> Run:
-    runs = [_reading(replace(slot, required=False, adds=False), value) for value in values]
-
-    def run(scope: Scope) -> Any:
-        total: Any = None
-        for one in runs:
-            amount = one(scope)
-            if amount is None:
-                return None
-            total = amount if total is None else _EXACT.add(total, amount)
-        return total
-
-    return run
+def _expression(writer: Writer, part: Compiled, into: str, slot: Slot) -> Kind:
+    # Whatever reads text in a field takes blank text for nothing.
+    reads_text = slot.read is not None and TEXT <= slot.takes
+    return writer.expression(part.tree, part.known, into, blank=reads_text)
 
 
-@dataclass(frozen=True, slots=True)
+def _read(writer: Writer, slot: Slot, into: str, kind: Kind) -> None:
+    """Write what looks at the kind of a value that is something, and reads it."""
+    source = writer.source
+    cases = list(_usual(slot, into, source))
+    if not kind <= slot.takes or kind >= ANY:
+        unlike = writer.unlike(into, slot.takes)
+        cases.append((unlike, f"raise {source.value(_unread)}({into}, {slot.wants!r})"))
+    if slot.read is not None:
+        cases.append(("True", f"{into} = {source.value(slot.read)}({into})"))
+    if cases:
+        with source.block(f"if {into} is not None"):
+            for word, (condition, told) in zip(chain(["if"], repeat("elif")), cases, strict=False):
+                source.line(f"{word} {condition}: {told}")
+
+
+def _usual(slot: Slot, value: str, source: Source) -> Iterator[tuple[str, str]]:
+    """Spell what a reader makes of most values, so that it need not be called for them."""
+    if slot.read is read_text:
+        yield (
+            f"{value}.__class__ is str and {value}.isascii()",
+            f"{value} = ' '.join({value}.split()) or None",
+        )
+        yield f"{value}.__class__ is int", f"{value} = str({value})"
+    elif slot.read is read_number:
+        plain = source.value(PLAIN_NUMBER.fullmatch)
+        yield f"{value}.__class__ is str and {plain}({value})", f"{value} = Decimal({value})"
+        short = f"len(text := str({value})) <= {LONGEST_NUMBER} and 'E' not in text"
+        yield f"{value}.__class__ is Decimal and {short} and {value}.is_finite()", "pass"
+        yield (
+            f"{value}.__class__ is int and -{TOO_LONG} < {value} < {TOO_LONG}",
+            f"{value} = Decimal({value})",
+        )
+    elif slot.read is read_flag:
+        yield f"{value}.__class__ is bool", "pass"
+    elif slot.read is Decimal:
+        yield f"{value}.__class__ is Decimal", "pass"
+
+
+def _unread(value: Any, wants: str) -> Refused:
+    return Refused(f"found {kinds.name_of(value)}, wanted {wants}", "wrong_kind")
+
+
+@dataclass(frozen=True)
 class Branch:
     """An object: its fields in the order of the file."""
 
     fields: tuple[tuple[str, Part], ...]
-    #: The same, with the closures of the lines among them, which are most.
-    _rows: tuple[tuple[str, Run | None, Any], ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Take the closures out of the lines."""
-        runs = [part.run if isinstance(part, Leaf) else None for _, part in self.fields]
-        rows = tuple((name, run, part) for (name, part), run in zip(self.fields, runs, strict=True))
-        object.__setattr__(self, "_rows", rows)
 
     def fill(self, scope: Scope, problems: Problems) -> dict[str, Any] | None:
         """Give the object, or None when no field has a value."""
-        out = {}
-        for name, run, part in self._rows:
-            if run is None:
-                value = part.fill(scope, problems)
-            else:
-                try:
-                    value = run(scope)
-                except Refused as refused:
-                    problems.append(part.problem(str(refused), refused.code))
-                    continue
-            if value is not None:
-                out[name] = value
-        return out or None
+        return self._written(scope, problems)
+
+    @cached_property
+    def _written(self) -> Callable[[Scope, Problems], dict[str, Any] | None]:
+        writer = Writer()
+        out = writer.source.variable()
+        self.write(writer, out)
+        writer.source.line(f"return {out} or None")
+        first = next(leaves(self), None)
+        return writer.source.function("scope, problems", str(first.origin) if first else "empty")
+
+    def write(self, writer: Writer, out: str) -> None:
+        """Write what gives a variable the object, empty when no field has a value."""
+        source = writer.source
+        source.line(f"{out} = {{}}")
+        for name, part in self.fields:
+            value = source.variable()
+            if isinstance(part, Leaf):
+                with _refusing(writer, part.problem):
+                    part.write(writer, value)
+                    source.line(f"if {value} is not None: {out}[{name!r}] = {value}")
+                continue
+            part.write(writer, value)
+            something = f"{value} is not None" if isinstance(part, Each) else value
+            source.line(f"if {something}: {out}[{name!r}] = {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,29 +174,35 @@ class Each:
     when: tuple[Compiled, ...]
     branch: Branch
 
-    def fill(self, scope: Scope, problems: Problems) -> list[Any] | None:
-        """Give the list, or None when there is no other list."""
-        elements = evaluate(self.each, scope, self.field, problems)
-        if elements is None:
-            return None
-        if not isinstance(elements, list):
-            message = f"found {kinds.name_of(elements)}, wanted a list"
-            problems.append(problem_at(self.each, self.field, message, "wrong_kind"))
-            return None
-        out, inner = [], {**scope}
-        for at, element in enumerate(elements):
-            inner["item"] = element
-            before = len(problems)
-            if not failing(self.when, inner, self.field, problems):
-                out.append(self.branch.fill(inner, problems) or {})
-            if len(problems) > before:
-                problems[before:] = [self._numbered(one, at) for one in problems[before:]]
-        return out
+    def write(self, writer: Writer, out: str) -> None:
+        """Write what gives a variable the list, or None when there is no other list."""
+        source, me = writer.source, writer.source.value(self)
+        elements, element, at, before, one = (source.variable() for _ in range(5))
+        _evaluation(writer, self.each, elements, self.field)
+        with source.block(f"if {elements} is not None and {elements}.__class__ is not list"):
+            source.line(f"problems.append({me}.no_list({elements}))")
+            source.line(f"{elements} = None")
+        source.line(f"{out} = None")
+        with source.block(f"if {elements} is not None"):
+            source.line(f"{out}, {before} = [], len(problems)")
+            with source.block(f"for {at}, {element} in enumerate({elements})"):
+                with writer.naming("item", element), _holding(writer, self.when, self.field):
+                    self.branch.write(writer, one)
+                    source.line(f"{out}.append({one})")
+                with source.block(f"if len(problems) > {before}"):
+                    source.line(f"{before} = {me}.number(problems, {before}, {at})")
 
-    def _numbered(self, problem: Problem, at: int) -> Problem:
-        """Say which element of the list the problem is in."""
-        field = problem.field.replace(self.field, f"{self.field}[{at}]", 1)
-        return replace(problem, field=field)
+    def no_list(self, value: Any) -> Problem:
+        """Say that the other list is none."""
+        message = f"found {kinds.name_of(value)}, wanted a list"
+        return problem_at(self.each, self.field, message, "wrong_kind")
+
+    def number(self, problems: Problems, before: int, at: int) -> int:
+        """Say of the problems from *before* on which element they are in; gives their number."""
+        for place in range(before, len(problems)):
+            field = problems[place].field.replace(self.field, f"{self.field}[{at}]", 1)
+            problems[place] = replace(problems[place], field=field)
+        return len(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +212,14 @@ class Several:
     field: str
     elements: tuple[tuple[tuple[Compiled, ...], Branch], ...]
 
-    def fill(self, scope: Scope, problems: Problems) -> list[Any] | None:
-        """Give the list, or None when every element is left out."""
-        out = []
+    def write(self, writer: Writer, out: str) -> None:
+        """Write what gives a variable the list, empty when every element is left out."""
+        one = writer.source.variable()
+        writer.source.line(f"{out} = []")
         for when, branch in self.elements:
-            if not failing(when, scope, self.field, problems):
-                value = branch.fill(scope, problems)
-                if value is not None:
-                    out.append(value)
-        return out or None
+            with _holding(writer, when, self.field):
+                branch.write(writer, one)
+                writer.source.line(f"if {one}: {out}.append({one})")
 
 
 Part = Leaf | Branch | Each | Several
@@ -190,9 +237,41 @@ def evaluate(compiled: Compiled, scope: Scope, field: str, problems: Problems) -
 def failing(when: tuple[Compiled, ...], scope: Scope, field: str, problems: Problems) -> str:
     """Give the text of the first condition that does not hold, or nothing."""
     for one in when:
-        if evaluate(one, scope, field, problems) is not True:
-            return one.text
+        try:
+            if one.run(scope) is True:
+                continue
+        except Refused as refused:
+            problems.append(problem_at(one, field, str(refused), refused.code))
+        return one.text
     return ""
+
+
+def _evaluation(writer: Writer, compiled: Compiled, into: str, field: str) -> None:
+    """Write what runs one expression; a refusal becomes a problem and nothing."""
+    writer.source.line(f"{into} = None")
+    with _refusing(writer, partial(problem_at, compiled, field)):
+        writer.expression(compiled.tree, compiled.known, into)
+
+
+@contextmanager
+def _holding(writer: Writer, when: tuple[Compiled, ...], field: str) -> Iterator[None]:
+    """Write what is only done when all conditions hold, of which the first that does not ends it."""
+    with ExitStack() as held:
+        for one in when:
+            holds = writer.source.variable()
+            _evaluation(writer, one, holds, field)
+            held.enter_context(writer.source.block(f"if {holds} is True"))
+        yield
+
+
+@contextmanager
+def _refusing(writer: Writer, problem: Callable[[str, Code], Problem]) -> Iterator[None]:
+    """Write what makes a problem of a refusal."""
+    with writer.source.block("try"):
+        yield
+    with writer.source.block("except Refused as refused"):
+        told = writer.source.value(problem)
+        writer.source.line(f"problems.append({told}(str(refused), refused.code))")
 
 
 def leaves(part: Part) -> Iterator[Leaf]:

@@ -15,8 +15,9 @@ from urllib.parse import quote
 from bridge.fields import refuse_lone_surrogates
 from bridge.kinds import BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Refused, fits, name_of
 from bridge.kinds import name as kind_name
-from bridge.mapping.compile import Compiled, Compiler, Run, Scope
+from bridge.mapping.compile import Compiled, Compiler
 from bridge.mapping.lines import Array, Node, Scalar, Table
+from bridge.mapping.write import Run, Scope
 
 _WRITABLE = TEXT | NUMBER | BOOLEAN | LIST | OBJECT
 _LONE_BRACE = re.compile(r"[{}]")
