@@ -110,6 +110,9 @@ class Endpoint:
     write: Callable[[Mapping[str, Any], Account], Call]
     judge: Callable[[Reply], Verdict]  #: what an answer means; never raises
     options: Mapping[str, Option] = field(default_factory=dict)
+    #: What is wrong with options that are right one by one: of the names of the account's
+    #: credentials and the options with their values, a message by the name of an option.
+    together: Callable[[Container[str], Mapping[str, Choice]], Mapping[str, str]] | None = None
     login: Login | None = None  #: where calls carry a token that has to be fetched
     limits: Limits = Limits()
     volatile: frozenset[str] = frozenset()  #: top-level fields that make no two payloads differ
