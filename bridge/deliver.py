@@ -90,6 +90,8 @@ def _begin_nothing(flight: Flight, planned: Plan, today: Planned | None, rooms: 
     told = (today.reason if today is not None else planned.problem) or ""
     reason = told or f"the store does not feed '{flight.endpoint}' any more"
     ignored = today.state == "ignored" if today else bool(planned.problem) and not planned.dead
+    # Somebody has asked to be forgotten: that is never put away unseen.
+    ignored = ignored and flight.endpoint != ERASE
     if not ignored:
         causes = (today.causes if today is not None else planned.causes) or NOT_CONNECTED
         return begin_refusal(flight, reason, causes, rooms)

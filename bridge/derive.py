@@ -125,9 +125,8 @@ def _order(event: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]
     with localcontext(_EXACT):
         money, all_back = _money(facts, items, unit)
         derived: dict[str, Any] = {**facts, **money}
-        derived["is_cancelled"] = event["type"] == "order_cancelled" or (
-            event["type"] == "order_refunded" and all_back
-        )
+        # Where all goods went back but no shipping, stores speak of a part, or of nothing.
+        derived["is_cancelled"] = event["type"] == "order_cancelled" or all_back
         if facts.get("items") is not None:
             derived["items"] = _items(facts, items, money, unit)
     derived.update(_dates(event, derived))

@@ -86,7 +86,7 @@ def _needs(endpoint: Endpoint) -> EndpointNeeds:
         name: Rule(name, one.about, one.default, one.one_of, one.required, one.wrong)
         for name, one in endpoint.options.items()
     }
-    return EndpointNeeds(endpoint.credentials, endpoint.base_url, options)
+    return EndpointNeeds(endpoint.credentials, endpoint.base_url, options, endpoint.together)
 
 
 def strict(loaded: Loaded) -> Loaded:

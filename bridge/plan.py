@@ -328,7 +328,7 @@ def version(event: Event) -> tuple[int, int]:
     stamp = int(happened["occurred_at"].timestamp() * 1_000_000)
     phase, progress = _PHASES[happened["type"]], 0
     if order:
-        if happened["type"] == "order_refunded" and order["is_cancelled"]:
+        if happened["type"] != "order_cancelled" and order["is_cancelled"]:
             phase = _REFUNDED_IN_FULL
         back = order["paid"] - order["kept"]
         progress = min(int(back.scaleb(exponent(order["currency"]))), 2**31 - 1)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from bridge.currency import exponent
 from bridge.derive import NotDerivable, build, split
 from bridge.event import Event, Order
+from bridge.plan import version
 
 PLACED = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 HAPPENED = datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)
@@ -131,10 +132,27 @@ def test_kept_is_paid_less_what_went_back_and_never_below_zero(facts, kept, all_
 def test_a_cancellation_and_a_refund_of_everything_are_cancelled():
     whole = amounts(total="100.00", refunded="100.00")
 
-    assert order(type="order_refunded", **whole).is_cancelled
-    assert not order(type="order_paid", **whole).is_cancelled
+    for status in ("order_refunded", "order_paid", "order_completed"):  # whatever a store calls it
+        found = order(type=status, **whole)
+        assert found.is_cancelled
+        assert HAPPENED == found.cancelled_at
+        assert found.kept == 0
+    assert not order(type="order_completed", **amounts(total="100.00")).is_cancelled
     assert order(type="order_cancelled", **amounts(total="100.00")).is_cancelled
     assert order(type="order_cancelled", **amounts(total="100.00")).kept == Decimal("100.00")
+
+
+def test_of_two_states_of_one_moment_the_one_with_everything_back_is_the_later():
+    part, whole = (amounts(total="100.00", refunded=back) for back in ("99.00", "100.00"))
+    in_order = [
+        event(type="order_completed", **amounts(total="100.00")),
+        event(type="order_refunded", **part),
+        event(type="order_completed", **whole),
+        event(type="order_cancelled", **whole),
+    ]
+
+    versions = [version(one) for one in in_order]
+    assert sorted(set(versions)) == versions
 
 
 # Lines

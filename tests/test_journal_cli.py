@@ -67,7 +67,7 @@ def objects(*arguments: str) -> list[Any]:
         (["--state", "delivered"], "4"),
         (["--topic", "orders/paid", "--stage", "map"], "2"),
         (["--id", "99"], "4"),
-        (["--customer", "  Ana.Exemplo@EXAMPLE.com "], "4 1"),
+        (["--customer", "  Ana.Exemplo@EXAMPLE.com "], "4 2 1"),
         (["--customer", "bia@example.com"], "no"),
         (["--endpoint", "bonifiq.order"], "4 1"),
         (["--target", "fixture/bonifiq.order"], "4 1"),

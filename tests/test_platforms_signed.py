@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +268,20 @@ def test_a_token_that_another_library_made_is_accepted_and_read(loaded: Loaded) 
     body = parsed(source, read_body(request, token=True))
     assert body["data"]["eventType"] == "wix.ecom.v1.order_payment_status_updated"
     assert body["data"]["data"]["entityId"] == "11112222-0000-4000-8000-00000000000a"
+
+
+def test_a_repeated_token_is_good_for_as_long_as_it_says_and_no_longer(loaded: Loaded) -> None:
+    """Wix lets a token live for 3,600,000 s, and repeats a webhook for half a day."""
+    scheme = next(iter(loaded.checked.sources["wix"].verify.values())).engine.scheme
+    made = int(ARRIVED.timestamp())
+    claims = {"data": "{}", "iat": made, "exp": made + 3_600_000}
+    token = jwt.encode(claims, private_pem(), "RS256").encode()
+    request = InboundRequest("shop", "POST", {"content-type": "text/plain"}, {}, token, ARRIVED)
+    ours = Proofs(secrets=(public_pem(),))
+
+    verify(request, scheme, ours, now=ARRIVED + timedelta(hours=12))
+    with pytest.raises(SignatureMismatch, match="expired"):
+        verify(request, scheme, ours, now=ARRIVED + timedelta(seconds=3_600_000, hours=1))
 
 
 def test_a_shop_that_registers_gets_its_secret_and_the_proof(loaded: Loaded) -> None:

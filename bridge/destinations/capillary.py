@@ -13,7 +13,7 @@ import base64
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from bridge.destinations.capillary_models import (
 from bridge.destinations.endpoint import (
     Account,
     Call,
+    Choice,
     Endpoint,
     Limits,
     Login,
@@ -208,6 +209,14 @@ def _wrong_code(text: str) -> str:
     return "" if _VISIBLE.fullmatch(text) else "wanted visible characters of ASCII: it is a header"
 
 
+def _only_with_key(credentials: Container[str], options: Mapping[str, Choice]) -> Mapping[str, str]:
+    """Source: https://docs.capillarytech.com/reference/oauth"""
+    if "till" not in credentials:
+        return {}
+    told = "goes with key and secret alone: the till of till and password is the only one"
+    return {name: told for name in options if name.startswith("attribution_")}
+
+
 def _wants_token(account: Account) -> bool:
     return "key" in account.credentials
 
@@ -270,5 +279,6 @@ CUSTOMER = Endpoint(
             wrong=_wrong_code,
         ),
     },
+    together=_only_with_key,
     login=Login(_wants_token, _write_login, _read_login),
 )

@@ -11,14 +11,14 @@ Reference: https://docs.cheqpay.mx/api-reference/customer/create-or-update-a-cus
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from bridge.destinations.endpoint import Account, Call, Endpoint, Option, encode
+from bridge.destinations.endpoint import Account, Call, Choice, Endpoint, Option, encode
 from bridge.destinations.judge import (
     Rules,
     judge,
@@ -53,6 +53,8 @@ _HINTS: Mapping[int, str] = {
 
 #: Headers that no option may take: they say how the body is read.
 _OURS = frozenset({"content-type", "accept", "content-length", "transfer-encoding", "host"})
+#: Options that name a header.
+_HEADERS = ("key_header", "merchant_header")
 
 
 def _email(text: str) -> str:
@@ -199,6 +201,15 @@ def _wrong_header(text: str) -> str:
     return "" if _TOKEN.fullmatch(text) else "wanted the name of a header, such as x-api-key"
 
 
+def _one_header(credentials: Container[str], options: Mapping[str, Choice]) -> Mapping[str, str]:  # noqa: ARG001
+    names = {name: str(options[name]).lower() for name in _HEADERS}
+    return {
+        name: f"it is {other} too, and one header holds one of the two"
+        for name, other in zip(_HEADERS, reversed(_HEADERS), strict=True)
+        if names[name] == names[other]
+    }
+
+
 def _external_id(document: Mapping[str, Any]) -> str:
     return str(document["externalId"])
 
@@ -230,4 +241,5 @@ CUSTOMER = Endpoint(
             "Header of the merchant id.", default="x-merchant-id", wrong=_wrong_header
         ),
     },
+    together=_one_header,
 )

@@ -8,7 +8,7 @@ request is written, and what an answer means.  Nothing here does I/O.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -114,6 +114,9 @@ class Endpoint:
     write: Callable[[Mapping[str, Any], Account], Call]
     judge: Callable[[Reply], Verdict]  #: what an answer means; never raises
     options: Mapping[str, Option] = field(default_factory=dict)
+    #: What is wrong with options that are right one by one: of the names of the account's
+    #: credentials and the options with their values, a message by the name of an option.
+    together: Callable[[Container[str], Mapping[str, Choice]], Mapping[str, str]] | None = None
     login: Login | None = None  #: where calls carry a token that has to be fetched
     limits: Limits = Limits()
     volatile: frozenset[str] = frozenset()  #: top-level fields that make no two payloads differ

@@ -7,8 +7,9 @@ Secrets are names of environment variables, never values.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,9 @@ _ENDPOINT = (
 )  # fmt: skip
 #: Only capitals, so that a secret in the file is not taken for a name.
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+#: Top-level names that no public host has.
+#: Source: https://www.iana.org/assignments/special-use-domain-names, and .internal of ICANN
+_AT_HOME = frozenset({"localhost", "local", "internal", "test"})
 NO_VARIABLE = (
     "wanted the name of an environment variable in capital letters, never the secret itself"
 )
@@ -39,6 +43,9 @@ class EndpointNeeds:
     credentials: tuple[tuple[str, ...], ...]
     base_url: str | None  #: the documented host; None: the operator must say
     options: Rules = field(default_factory=dict)
+    #: What is wrong with options that are right one by one: of the names of the credentials and
+    #: the options with their values, a message by the name of an option.
+    together: Callable[[Container[str], Mapping[str, Any]], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,9 @@ def read_connection(store: str, table: Table, reading: AccountReading) -> Connec
     base_url = read_address(table, "base_url", problems) or reading.needs.base_url or ""
     if not base_url and "base_url" not in table.entries:
         wrong(table, "base_url", f"'{name}' has no host that is right for all: say it", problems)
+    if in_the_open(base_url):
+        told = "without https, credentials and customers can be read on the way to it"
+        wrong(table, "base_url", told, reading.warnings)
     rules = destination.settings if destination else {}
     values = (
         _values(table, "settings", "setting", rules, name, problems)
@@ -90,23 +100,34 @@ def read_connection(store: str, table: Table, reading: AccountReading) -> Connec
     )
     spaces = {**EVENT_SPACES, "setting": namespace(rules) if destination else Namespace()}
     compiler = Compiler(spaces, reading.functions, problems)
-    options = filled(
-        reading.needs.options,
-        _values(table, "options", "option", reading.needs.options, name, problems),
-    )
+    credentials = _credentials(table, reading)
+    options = _options(table, credentials, reading)
     account = text(table, "account", problems) or store
     at_once = _limit(store, account, table, "at_once", reading, whole=True)
     return Connection(
         endpoint=name,
         base_url=base_url,
-        credentials=_credentials(table, reading),
+        credentials=credentials,
         account=account,
-        options={option: value for option, value in options.items() if value is not None},
+        options=options,
         settings=values,
         when=conditions(table.entries.get("when"), compiler, f"{name}.when"),
         per_second=_limit(store, account, table, "per_second", reading),
         at_once=None if at_once is None else int(at_once),
     )
+
+
+def _options(
+    table: Table, credentials: Container[str], reading: AccountReading
+) -> Mapping[str, Any]:
+    """Read the options that have a value, and tell which of them do not go together."""
+    needs, problems = reading.needs, reading.problems
+    given = _values(table, "options", "option", needs.options, reading.endpoint, problems)
+    options = {name: one for name, one in filled(needs.options, given).items() if one is not None}
+    told = needs.together(credentials, options) if needs.together else {}
+    for name in told.keys() & given.keys():  # where a default is part of it, the other is told
+        wrong(section(table, "options", []), name, told[name], problems)
+    return options
 
 
 def _values(
@@ -190,6 +211,17 @@ def read_address(table: Table, name: str, problems: list[Problem]) -> str:
     if address and (message := not_an_address(address)):
         wrong(table, name, message, problems)
     return address
+
+
+def in_the_open(address: str) -> bool:
+    """Whether what is sent to *address* crosses the public network as plain text."""
+    if not address.startswith("http://") or not_an_address(address):
+        return False
+    host = (urlsplit(address).hostname or "").rstrip(".")
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host and host.rpartition(".")[2] not in _AT_HOME
 
 
 def not_an_address(address: str) -> str:

@@ -179,6 +179,16 @@ def filled(values: list[Any]) -> list[Any] | None:
 
 
 @function(
+    Example([None, "20.00", ""], returns=["20.00"]),
+    Example([0, None], returns=[0]),
+    Example([], returns=[]),
+)
+def known(values: list[Any]) -> list[Any]:
+    """Keep what is something in a list, for a sum of what only some elements have."""
+    return list(_filled(values))
+
+
+@function(
     Example({"email": "a@b.c"}, ("email",), "a@b.c"),
     Example({"id": None}, ("id",)),
     Example({}, ("phone",)),

@@ -142,6 +142,8 @@ def check(rule: Rule, value: Any) -> str:
     if type(value) not in rule.kind:
         return _unlike(value, rule.kind)
     chosen = value if isinstance(rule.default, list) else [value]
+    if rule.one_of and not chosen:
+        return f"found an empty list, wanted at least one of {', '.join(rule.one_of)}"
     if rule.one_of and any(one not in rule.one_of for one in chosen):
         return f"wanted one of {', '.join(rule.one_of)}"
     return rule.wrong(value) if rule.wrong is not None else ""

@@ -912,6 +912,7 @@ base_url    = "https://eu.api.capillarytech.com"
     BASIC = 'credentials = { till = "TILL", password = "PASSWORD" }'
 
     def told(self, folder: Path, *lines: str) -> list[str]:
+        folder.mkdir(exist_ok=True)
         for name in ("sources", "destinations"):
             (folder / name).symlink_to(ROOT / "mappings" / name)
         (folder / "connections.toml").write_text(self.STORE + "\n".join(lines))
@@ -930,3 +931,23 @@ base_url    = "https://eu.api.capillarytech.com"
         told = self.told(tmp_path, self.BASIC, 'settings = { source = "LINE", account_id = 12 }')
 
         assert told == ["account_id: found a whole number, wanted text"]
+
+    def test_customers_are_found_by_something(self, tmp_path):
+        settings = 'settings = { source = "LINE", account_id = "12", identifiers = [] }'
+
+        told = self.told(tmp_path, self.BASIC, settings)
+
+        assert told == [
+            "identifiers: found an empty list, wanted at least one of externalId, mobile, email"
+        ]
+
+    @pytest.mark.parametrize("name", ['attribution_type = "TILL"', 'attribution_code = "shop.1"'])
+    def test_an_attribution_is_of_key_and_secret_alone(self, tmp_path, name):
+        """Source: https://docs.capillarytech.com/reference/oauth"""
+        lines = ('settings = { source = "LINE", account_id = "12" }', f"options = {{ {name} }}")
+        oauth = 'credentials = { key = "KEY", secret = "SECRET" }'
+
+        (told,) = self.told(tmp_path, self.BASIC, *lines)
+
+        assert told == f"{name.partition(' ')[0]}: goes with key and secret alone: the till of till and password is the only one"  # fmt: skip
+        assert self.told(tmp_path / "oauth", oauth, *lines) == []

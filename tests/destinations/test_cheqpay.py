@@ -312,6 +312,14 @@ credentials = { api_key = "KEY", merchant_id = "MERCHANT" }
                 "key_header: wanted the name of a header, such as x-api-key",
             ),
             (
+                'path_prefix = "", merchant_header = "X-API-Key"',
+                "merchant_header: it is key_header too, and one header holds one of the two",
+            ),
+            (
+                'path_prefix = "", key_header = "x-merchant-id"',
+                "key_header: it is merchant_header too, and one header holds one of the two",
+            ),
+            (
                 'path_prefix = "", merchant_header = ""',
                 "merchant_header: wanted the name of a header, such as x-api-key",
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.mapping.accounts import not_an_address
+from bridge.mapping.accounts import in_the_open, not_an_address
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,37 @@ def test_one_that_cannot_is_told_and_not_repeated(address: str, told: str) -> No
 
     assert told in message
     assert "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://api.vendor.example",
+        "http://api.vendor.example:8080/pos",
+        "http://[2001:4860:4860::8888]/x",
+        "http://8.8.8.8",
+    ],
+)
+def test_plain_http_to_a_public_host_is_in_the_open(address: str) -> None:
+    assert in_the_open(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.vendor.example",
+        "http://127.0.0.1:8090",
+        "http://[::1]:8090",
+        "http://10.1.2.3",
+        "http://192.168.0.9/pos",
+        "http://localhost:8090",
+        "http://sandbox:8090",
+        "http://sandbox.localhost",
+        "http://vendor.internal",
+        "http://printer.local.",
+        "http://[bad",
+        "",
+    ],
+)
+def test_what_stays_at_home_or_is_encrypted_is_not(address: str) -> None:
+    assert not in_the_open(address)

@@ -167,6 +167,19 @@ def test_a_store_that_nothing_proves_is_warned_of_with_the_reason():
     )
 
 
+def test_an_endpoint_that_is_called_in_the_open_is_warned_of():
+    said = STORE.format(more='verify = "loose"\nsecrets = ["KEY"]')
+
+    found = checked(UNPROVEN, connections=f'{said}base_url = "http://api.vendor.example/s3cret"\n')
+
+    assert found.problems == ()
+    (warning,) = found.warnings
+    assert str(warning) == (
+        "connections.toml:10:1: base_url: without https, credentials and customers can be read on "
+        "the way to it"
+    )
+
+
 def test_a_store_says_which_way_of_proving_counts_and_gives_what_that_needs():
     strict = checked(UNPROVEN, connections=STORE.format(more='verify = "strict"'))
     given = checked(UNPROVEN, connections=STORE.format(more='verify = "loose"\nsecrets = ["KEY"]'))

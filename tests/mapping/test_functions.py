@@ -28,7 +28,7 @@ from bridge.mapping.library import BUILT_IN
 NAMES = """
     decimal sum negative minus cents minor_units
     append before split join digits lower html unless base64 hmac_sha256
-    first last filled field
+    first last filled known field
     timestamp rfc2822 unix unix_ms date midnight
     present absent is is_not has
 """
@@ -54,12 +54,12 @@ def called(one: Function, value: Any, arguments: typing.Sequence[Any] = ()) -> A
     return None if isinstance(result, str) and not result.strip() else result
 
 
-def test_there_are_26_functions_and_5_predicates():
+def test_there_are_27_functions_and_5_predicates():
     assert set(NAMES.split()) == set(BUILT_IN)
     assert {"present", "absent", "is", "is_not", "has"} == {
         one.name for one in BUILT_IN.values() if one.predicate
     }
-    assert 31 == len(BUILT_IN)
+    assert 32 == len(BUILT_IN)
 
 
 @pytest.mark.parametrize(("one", "example"), EXAMPLES)
