@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -21,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
-from bridge import __version__
+from bridge.client import new_client
 from bridge.deliver import Rooms
 from bridge.destinations.endpoint import Limits
 from bridge.errors import FetchFailed, JournalUnavailable, SettingsError
@@ -176,17 +175,6 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
             await parking
             await journal.close()
             log.info("stopped")
-
-
-def new_client() -> httpx.AsyncClient:
-    """Make the client of all requests: no redirects, and no cookies, which accounts would share."""
-    return httpx.AsyncClient(
-        # How many are open at once is decided at the gates.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        headers={"user-agent": f"webhook-bridge/{__version__}"},
-        follow_redirects=False,
-    )
 
 
 def _rooms(

@@ -12,7 +12,8 @@ import httpx
 import pytest
 import structlog
 
-from bridge.app import build, configure, limits_of, new_client, prove_sender
+from bridge.app import build, configure, limits_of, prove_sender
+from bridge.client import new_client
 from bridge.destinations.endpoint import Limits
 from bridge.engines import ENGINES
 from bridge.errors import FetchFailed, MappingFilesError, SettingsError, SignatureMismatch

@@ -41,6 +41,7 @@ ROWS = [
     },
     {
         "hydrate",
+        "client",
         "forward",
         "flights",
         "limits",
