@@ -7,7 +7,6 @@ Time is virtual here: see `tests.virtual`.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -408,24 +407,22 @@ class TestGate:
 
         assert virtually(story) == [(2, 2)] * 4 + [(4, 0)]
 
-    def test_a_flood_leaves_half_free_for_who_comes_now_and_then(self) -> None:
-        """Else whoever has one order at a time would wait for a place with each of them."""
+    def test_a_flood_leaves_half_of_the_places_to_whoever_else_is_there(self) -> None:
+        """Else each order of the other shop would wait until one of the flood's has been sent."""
 
-        async def story() -> Target:
+        async def story() -> list[float]:
             one = target(at_once=4, takes=1.0)
             flood = [asyncio.ensure_future(one.ask(store="loud")) for _ in range(60)]
-            await asyncio.sleep(0.5)
-            for _ in range(8):
-                await one.ask(store="quiet")
-            await asyncio.gather(*flood)
-            return one
+            came, others = {}, []
+            for number in range(1, 9):
+                await asyncio.sleep(0.7)
+                came[number] = now()
+                others.append(asyncio.ensure_future(one.ask(number, store="quiet")))
+            await asyncio.gather(*flood, *others)
+            sent = dict(zip(one.order, one.asked, strict=True))
+            return [round(sent[number] - at, 2) for number, at in came.items()]
 
-        one = virtually(story)
-
-        while_both = [
-            store for store, at in zip(one.stores, one.asked, strict=True) if 2.5 < at < 8.5
-        ]
-        assert Counter(while_both) == {"loud": 2 * 6, "quiet": 6}
+        assert virtually(story) == [0.3] + [0.0] * 7
 
     def test_who_leaves_in_the_moment_of_his_turn_leaves_it_to_others(self) -> None:
         async def story() -> None:
