@@ -42,7 +42,17 @@ Scope = Mapping[str, Any]
 Run = Callable[[Scope], Any]
 #: A few classes are compared faster one by one.
 _FEW = 3
-_CLASSES = (str, int, Decimal, bool, list, dict, datetime, date, bytes)
+_CLASSES = {
+    "str": str,
+    "int": int,
+    "Decimal": Decimal,
+    "bool": bool,
+    "list": list,
+    "dict": dict,
+    "datetime": datetime,
+    "date": date,
+    "bytes": bytes,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +131,7 @@ class Writer:
         """Spell the question whether a variable that is not None is of another kind."""
         if len(kind) > _FEW:
             return f"{value}.__class__ not in {self.source.value(kind)}"
-        classes = (one.__name__ for one in _CLASSES if one in kind)
+        classes = (name for name, one in _CLASSES.items() if one in kind)
         return " and ".join(f"{value}.__class__ is not {one}" for one in classes)
 
     def _alternatives(self, part: Alternatives, into: str, *, blank: bool) -> Kind:
