@@ -106,7 +106,10 @@ class Node:
             await asyncio.sleep(0.05)
         await self.end()
         code = await self._gone()
-        self.book.killed.append(Killed(asked, _now(), frozenset(ports)))
+        lasts = float(self.environment["BRIDGE_STOP_AFTER"]) - float(
+            self.environment["BRIDGE_QUIET"]
+        )
+        self.book.killed.append(Killed(asked, _now(), frozenset(ports), asked + lasts))
         return code
 
     async def end(self) -> None:

@@ -22,6 +22,10 @@ USED = 0.5
 _MOST_TOLD = 20
 
 
+#: Seconds in which an answer that was written is also read, on a machine with much to do.
+_HEARD_WITHIN = 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """How fast the store was answered.  Seconds."""
@@ -196,7 +200,7 @@ def _doubles(
             case = _case(earlier, ledger, terms)
             if case is None:
                 unexplained.append(
-                    f"{_name(known[one.content])} accepted at {earlier.at:.2f} ({earlier.ending}"
+                    f"{_name(known[one.content])} accepted at {earlier.at:.2f} ({earlier.ending} at {earlier.ended:.2f}"
                     f"{f', {earlier.behaviour}' if earlier.behaviour else ''}) and {one.at:.2f}"
                 )
             else:
@@ -227,6 +231,9 @@ def _ended_with(killed: Killed, accepted: Accepted, ledger: Ledger, terms: Terms
         return accepted.ended >= killed.asked - 0.5
     if any(one.since <= accepted.ended + 0.5 and killed.at >= one.since for one in ledger.away):
         # The journal could not take the record, and then the process died with it.
+        return True
+    if accepted.ended + ledger.lag >= killed.gives_up - _HEARD_WITHIN:
+        # The answer was on its way when nobody listened to it any more.
         return True
     # Who is asked to end writes down first what he knows.
     abrupt = killed.asked == killed.at

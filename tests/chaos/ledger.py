@@ -7,6 +7,7 @@ but for the numbers of entries that its answers and its command line tell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -91,6 +92,7 @@ class Killed:
     asked: float  #: when it got the signal
     at: float  #: when it was gone: at once with SIGKILL, later with SIGTERM
     ports: frozenset[int]  #: from which it had connections to the destination
+    gives_up: float = math.inf  #: when one that is asked to end gives up what is still out
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,13 @@ def test_a_death_that_had_nothing_to_do_with_it_excuses_nothing(kill: Killed) ->
     assert broken(doubled("told", kill)) == {"no double"}
 
 
+def test_an_answer_in_the_moment_of_giving_up_is_not_heard() -> None:
+    stop = Killed(11.0, 15.0, frozenset({4001}), gives_up=11.15)
+
+    assert doubled("told", stop).residual == {2: 1}
+    assert broken(doubled("told", replace(stop, gives_up=11.5))) == {"no double"}
+
+
 def test_a_request_that_was_out_at_the_death_may_be_accepted_after_it() -> None:
     assert doubled("left", killed(10.9)).residual == {2: 1}
 

@@ -124,7 +124,11 @@ SCENARIOS: Sequence[Scenario] = (
     Scenario("kill-one", "kill -9 of one of two workers under load.", kill_one, _NODE),
     Scenario("kill-all", "kill -9 of all workers under load, then a restart.", kill_all, _NODE),
     Scenario(
-        "kill-often", "kill -9 of some worker every few seconds under load.", kill_often, _PAIR
+        "kill-often",
+        "kill -9 of some worker every few seconds under load.",
+        kill_often,
+        _PAIR,
+        alone=True,
     ),
     Scenario(
         "two-nodes",
