@@ -155,7 +155,7 @@ def test_a_double_after_an_answer_that_arrived_has_no_excuse() -> None:
 
     assert broken(found) == {"no double"}
     assert found.residual == {}
-    assert found.doubled == ["north/1042 v1 accepted at 11.00 (told) and 20.00"]
+    assert found.doubled == ["north/1042 v1 accepted at 11.00 (told at 11.10) and 20.00"]
 
 
 def test_a_double_after_an_answer_that_the_destination_kept_back_is_case_1() -> None:
@@ -247,13 +247,14 @@ def test_an_older_event_that_was_put_right_again_is_counted_apart() -> None:
 
 
 def test_one_late_answer_in_a_thousand_is_late_but_two_break_the_promise() -> None:
-    def found(late: int) -> Judgement:
+    def found(late: int, lag: float = 0.0) -> Judgement:
         tries = [told(PAID)] * (1000 - late) + [told(PAID, took=deadline(TERMS) + 0.01)] * late
-        return judge(Ledger([PAID], tries, [stored(PAID)]), TERMS)
+        return judge(Ledger([PAID], tries, [stored(PAID)], lag=lag), TERMS)
 
     assert found(1).held
     assert found(1).answers.late == 1
     assert broken(found(2)) == {"the deadline"}
+    assert found(2, lag=0.02).held
 
 
 def test_a_store_that_gave_up_waiting_breaks_the_promise_once_is_enough() -> None:
