@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from bridge.event import EventType
@@ -131,7 +132,7 @@ class AnswerPolicy:
     media_type: str = "text/plain"  #: of that body
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A checked and compiled source file."""
 
@@ -160,27 +161,27 @@ class Source:
     rests_on: str = ""  #: what the file was tried on
     experimental: bool = False  #: too little is known of the platform to rely on the file
 
-    @property
+    @cached_property
     def headers(self) -> frozenset[str]:
         """The headers that the file reads; the journal keeps no others."""
         return self._names("header") | {"content-type"}
 
-    @property
+    @cached_property
     def queries(self) -> frozenset[str]:
         """The query parameters that the file reads; a secret in the query is none of them."""
         return self._names("query")
 
-    @property
+    @cached_property
     def tells_url(self) -> bool:
         """Whether a handshake tells the store's public address."""
         return any(path.root == "url" for path, _ in self.reads)
 
-    @property
+    @cached_property
     def secrets(self) -> frozenset[str]:
         """The tokens that its fetches use, as a store names them."""
         return self._names("secret")
 
-    @property
+    @cached_property
     def resources(self) -> frozenset[str]:
         """
         What is read after the fetches; the journal keeps no others.

@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -29,10 +30,11 @@ from rich.table import Table
 
 from tests.bench.contenders import CONTENDERS, PATH, RELAY, Contender, Missing, Place
 from tests.bench.processes import DidNotStart, accepting, cpu_seconds, free_port, machine, running
-from tests.bench.storefront import Order, post_all, sample
+from tests.bench.storefront import Order, Refused, post_all, sample
 from tests.postgres import serving
 
 CONNECTIONS = 32
+_READY_WITHIN = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         house = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-bench-")))
         ready = start_all(wanted, house, stack, left_out)
-        order, numbers = sample(), count()
+        order, numbers = sample(), count(1)
         for one in ready:
             turn(one, order, numbers, seconds / 4, chosen.connections)
         for _ in range(rounds):
@@ -167,11 +169,31 @@ def start_all(
         try:
             start = one.start(place)
             process = stack.enter_context(running(start, place.port, place.folder))
-        except (Missing, DidNotStart) as error:
+            await_first_answer(place.port)
+        except (Missing, DidNotStart, Refused) as error:
             left_out.append((one.name, str(error)))
         else:
             ready.append(Running(one, place.port, process))
     return ready
+
+
+def await_first_answer(port: int) -> None:
+    """
+    Post one order, again and again until it is answered: some listen before they can.
+
+    Raises:
+        Refused: It is still refused after a while.
+    """
+    end = time.monotonic() + _READY_WITHIN
+    while True:
+        try:
+            uvloop.run(post_all(port, sample().requests(PATH), connections=1, seconds=0.001))
+        except Refused:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _folder(house: Path, name: str) -> Path:

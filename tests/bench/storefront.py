@@ -19,6 +19,8 @@ from typing import Any, cast
 
 from tests.house import SECRET, webhook
 
+#: Seconds that an answer may take.
+_PATIENCE = 15.0
 #: Stands in the body where the order's number belongs; as long as the numbers are.
 _MARK = b"7000000000000"
 _HEAD = (
@@ -152,7 +154,11 @@ async def post_all(
         ]
         for _ in range(connections)
     ]
-    await asyncio.gather(*(one.done for one in made))
+    try:
+        async with asyncio.timeout(seconds + _PATIENCE):
+            await asyncio.gather(*(one.done for one in made))
+    except TimeoutError:
+        raise Refused(f"an answer was not there after {_PATIENCE:g} s") from None
     return Answers(time.perf_counter() - began, tuple(times))
 
 
