@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -95,4 +96,6 @@ async def _run(
 
 
 if __name__ == "__main__":
+    # Whoever ends it otherwise than by Ctrl-C shall find no servers left either.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(main())
