@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from bridge.entries import reading
+from bridge.entries import reading, readings
 from bridge.erase import erase, find
 from bridge.errors import ConfigError
-from bridge.fields import read_document, read_email
 from bridge.journal.protocol import Journal, Whose
-from bridge.kinds import Refused
 from bridge.settings import Settings
 
 _AT_ONCE = 500
@@ -31,21 +29,8 @@ def meant(
     if not (entries or customers or store):
         raise ConfigError("wanted --customer, --store or --entry: it says what to erase")
     moment = None if before is None else before.replace(tzinfo=UTC)
-    subjects = dict.fromkeys(spelt for one in customers for spelt in _spelt(one))
+    subjects = dict.fromkeys(spelt for one in customers for spelt in readings(one))
     return Whose(store, tuple(subjects), before=moment)
-
-
-def _spelt(customer: str) -> Sequence[str]:
-    """Spell a customer as typed, and as the store event would hold it."""
-    plain = customer.strip()
-    try:
-        return (
-            (read_email(plain) or plain,)
-            if "@" in plain
-            else (plain, read_document(plain) or plain)
-        )
-    except Refused:
-        return (plain,)
 
 
 async def list_meant(
