@@ -30,6 +30,7 @@ from bridge.hydrate import Api, Kept, Pace, fetch_all
 from bridge.journal import open_journal
 from bridge.journal.protocol import FETCH, Journal
 from bridge.jwks import Keys, KeySource
+from bridge.lag import Lag
 from bridge.limits import Gates
 from bridge.load import forgotten_too_early, load, routes, strict, unusable
 from bridge.logins import Logins
@@ -148,7 +149,8 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
     patience, loop = settings.patience(), asyncio.get_running_loop()
     journal = await open_journal(settings.opening())
     async with new_client() as client:
-        rooms = _rooms(configured, journal, client, partial(_lost, stop))
+        lag = Lag(_clock)
+        rooms = _rooms(configured, journal, client, lag, partial(_lost, stop))
         flights, until = rooms.flights, 0.0
 
         def begin_to_stop() -> None:
@@ -163,6 +165,7 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
         parking = asyncio.create_task(
             park(rooms, beat=patience.beat, stop=stop, lost=lost, keep=settings.keep())
         )
+        watching = asyncio.create_task(lag.watch())
         log.info("started", stores=len(configured.routes))
         try:
             with noticed(begin_to_stop, flights.abandon):
@@ -173,6 +176,7 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
                 await flights.drain(until - loop.time())
         finally:
             stop.set()
+            watching.cancel()
             flights.abandon()
             await parking
             await journal.close()
@@ -183,6 +187,7 @@ def _rooms(
     configured: Configured,
     journal: Journal,
     client: httpx.AsyncClient,
+    lag: Lag,
     lost: Callable[[], None],
 ) -> Rooms:
     settings = configured.settings
@@ -212,7 +217,9 @@ def _rooms(
         return await fetch_all(api, planned.fetches, planned.scope)
 
     flights = Flights(journal, gates, settings.quiet, lost, settings.request_timeout)
-    return Rooms(configured.routes, journal, flights, prove, send, fetch, _clock)
+    return Rooms(
+        configured.routes, journal, flights, prove, send, fetch, _clock, lambda: lag.seconds
+    )
 
 
 def limits_of(routes: Mapping[str, Route]) -> Mapping[str, Limits]:

@@ -35,6 +35,7 @@ class Rooms:
     send: Callable[[Route, Payload], Awaitable[Verdict]]
     fetch: Callable[[Route, Plan], Awaitable[Mapping[str, Any]]]
     clock: Callable[[], float]  #: monotonic seconds
+    lag: Callable[[], float] = lambda: 0.0  #: seconds that this process is late
 
 
 @dataclass(slots=True)

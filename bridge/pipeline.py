@@ -24,6 +24,7 @@ from bridge.errors import (
 )
 from bridge.handshake import shake_hands
 from bridge.journal.protocol import FETCH, Receipt, Standing
+from bridge.lag import too_late
 from bridge.plan import Plan, Route, plan
 from bridge.record import arrival, is_ours
 from bridge.types import Answer, InboundRequest, Outcome, VerifiedRequest
@@ -52,7 +53,11 @@ async def process(request: InboundRequest, rooms: Rooms, *, started: float) -> A
         return shaken
     if request.method not in route.source.methods:
         raise WrongMethod(f"a webhook is sent with {' or '.join(route.source.methods)}")
-    latest = started + very_last_moment(route.source.answer.within)
+    policy = route.source.answer
+    # What would not come again is taken however late it is.
+    if policy.retries and too_late(rooms.lag(), policy.within):
+        return unavailable("more comes in than can be answered in time")
+    latest = started + very_last_moment(policy.within)
     try:
         async with asyncio.timeout(latest - rooms.clock()):
             verified = await rooms.verify(request, route)

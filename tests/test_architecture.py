@@ -53,6 +53,7 @@ ROWS = [
         "hydrate",
         "journal",
         "jwks",
+        "lag",
         "limits",
         "logins",
         "server",

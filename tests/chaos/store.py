@@ -18,10 +18,6 @@ from typing import Any
 
 from tests.chaos.ledger import Book, Event, Terms, Try
 
-#: Seconds before each repeat; the last one holds for all that follow.  A platform's own pauses
-#: are minutes and hours, which would prove nothing more.
-_PAUSES = (0.5, 1.0, 2.0, 3.0)
-
 
 @dataclass(frozen=True, slots=True)
 class Manners:
@@ -32,6 +28,9 @@ class Manners:
     disorder: float = 0.2  #: part of the events that are overtaken by a later version
     between: float = 0.4  #: seconds between two versions of one thing, at most
     patience: float = 60.0  #: seconds after its first try in which an event is repeated
+    #: Seconds before each repeat; the last one holds for all that follow.  A platform's own pauses
+    #: are minutes and hours, which would prove nothing more.
+    pauses: Sequence[float] = (0.5, 1.0, 2.0, 3.0)
 
 
 @dataclass
@@ -74,12 +73,12 @@ class Storefront:
         start = self.chance.randrange(len(self.ports))
         tries = [self._try(event, (start + one) % len(self.ports)) for one in range(copies)]
         # Each copy is a sender of its own, which does not know of the others' answers.
-        await asyncio.gather(*(self._insist(event, first, until) for first in tries))
+        await asyncio.gather(*(self._insist(event, first, until, manners) for first in tries))
 
-    async def _insist(self, event: Event, first: Any, until: float) -> None:
+    async def _insist(self, event: Event, first: Any, until: float, manners: Manners) -> None:
         answered, attempt = await first, 0
         while not answered and _now() < until:
-            await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+            await asyncio.sleep(manners.pauses[min(attempt, len(manners.pauses) - 1)])
             attempt += 1
             answered = await self._try(event, self.chance.randrange(len(self.ports)))
 

@@ -10,7 +10,7 @@ import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bridge.journal import open_journal
@@ -117,7 +117,7 @@ class World:
 
     def manners(self, **changes: float) -> Manners:
         """Say how the stores of an ordinary load send."""
-        return Manners(**{"seconds": self.size.seconds, **changes})
+        return replace(Manners(self.size.seconds), **changes)
 
     async def load(
         self, stories: Sequence[Sequence[Event]] | None = None, **changes: float
