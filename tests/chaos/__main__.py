@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 
 from tests.chaos.journals import FAULTS, JOURNALS, Hosts
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = QUICK if wanted.quick else FULL
     keep = Path(tempfile.mkdtemp(prefix="bridge-chaos-"))
     try:
-        reports = asyncio.run(_run(jobs, size, wanted.seed, wanted.side_by_side, keep, console))
+        reports = uvloop.run(_run(jobs, size, wanted.seed, wanted.side_by_side, keep, console))
     except KeyboardInterrupt:
         console.print("stopped; no judgement")
         return 130

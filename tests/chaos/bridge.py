@@ -234,4 +234,4 @@ def _command(pid: int) -> str:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return time.monotonic()

@@ -14,6 +14,7 @@ import json
 import re
 import socket
 import struct
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -242,4 +243,4 @@ def _content(account: str, asked: _Asked) -> Content:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return time.monotonic()

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bridge.journal import open_journal
 from bridge.journal.protocol import Filter, Opening
@@ -115,7 +116,7 @@ class World:
         self.chance.shuffle(told)
         return told
 
-    def manners(self, **changes: float) -> Manners:
+    def manners(self, **changes: Any) -> Manners:
         """Say how the stores of an ordinary load send."""
         return replace(Manners(self.size.seconds), **changes)
 
@@ -347,4 +348,4 @@ async def _whole(work: Awaitable[None]) -> None:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return time.monotonic()
