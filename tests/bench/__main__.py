@@ -1,7 +1,7 @@
 """
 The bridge side by side with others, in one run on one machine.
 
-    python -m tests.bench [--quick] [--json FILE] [--only NAME] [--connections 32]
+    python -m tests.bench [--quick] [--json FILE] [--publish] [--only NAME] [--connections 32]
 
 Each receives signed orders of 6 kB, verifies them, maps them, forwards each to a destination on
 this machine and answers with its result; the relay only passes them on.  Everybody has a turn in
@@ -26,10 +26,10 @@ from subprocess import Popen
 
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from tests.bench.contenders import CONTENDERS, PATH, RELAY, Contender, Missing, Place
-from tests.bench.processes import DidNotStart, accepting, cpu_seconds, free_port, machine, running
+from tests.bench.processes import DidNotStart, accepting, cpu_seconds, free_port, running
+from tests.bench.sheet import Sheet
 from tests.bench.storefront import Order, Refused, post_all, sample
 from tests.postgres import serving
 
@@ -101,22 +101,24 @@ def _part(one: Turn, part: float) -> float:
     return one.times[min(len(one.times) - 1, int(len(one.times) * part))]
 
 
-def table(found: Sequence[Result], left_out: Sequence[tuple[str, str]]) -> Table:
+def sheet(found: Sequence[Result], left_out: Sequence[tuple[str, str]]) -> Sheet:
     """Lay the results out; who was left out stands below with the reason."""
-    made = Table(title=machine(), caption="\n".join(f"{who}: {why}" for who, why in left_out))
-    made.add_column("contender")
-    for title in ("requests/s", "of relay", "p50 ms", "p99 ms", "CPU µs/request"):
-        made.add_column(title, justify="right")
-    for one in sorted(found, key=lambda one: -one.requests_per_second):
-        made.add_row(
+    heads = ("contender", "", "requests/s", "of relay", "p50 ms", "p99 ms", "CPU µs/request")
+    about = {one.name: one.about for one in CONTENDERS}
+    rows = [
+        (
             one.name,
+            about[one.name],
             f"{one.requests_per_second:,.0f}",
             f"{one.ratio_to_relay:.2f}",
             f"{one.p50_ms:.1f}",
             f"{one.p99_ms:.1f}",
             f"{one.cpu_us_per_request:,.0f}",
         )
-    return made
+        for one in sorted(found, key=lambda one: -one.requests_per_second)
+    ]
+    notes = [f"Left out: {who}: {why}." for who, why in left_out]
+    return Sheet(heads, rows, notes, words=frozenset({""}))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--quick", action="store_true", help="within two minutes")
     parser.add_argument("--json", type=Path, help="a file for the numbers")
+    parser.add_argument("--publish", action="store_true", help="show the table in the README")
     parser.add_argument("--only", action="append", help="a contender; may be repeated")
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--rounds", type=int, help="turns of each")
@@ -145,7 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 done = turn(one, order, numbers, seconds, chosen.connections)
                 turns.setdefault(one.contender.name, []).append(done)
     found = results(turns)
-    Console(width=100).print(table(found, left_out))
+    made = sheet(found, left_out)
+    Console(width=140).print(made.printed())
+    if chosen.publish:
+        made.publish("contenders")
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n")
     return 0 if any(one.name.startswith("bridge") for one in found) else 1

@@ -1,7 +1,7 @@
 """
 What the journal does in a second, empty and after millions of entries.
 
-    python -m tests.bench.journal [--entries 5000000] [--journal sqlite|postgres|all] [--seconds 8]
+    python -m tests.bench.journal [--entries 5000000] [--journal sqlite|postgres|all] [--publish]
 
 One event is one webhook of 6 kB that is received, takes its lane and is settled, asked for by 32
 tasks of one process; there is no HTTP and no mapping.  Both journals are measured in turn, so that
@@ -25,11 +25,10 @@ from statistics import median
 import asyncpg
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from bridge.journal import open_journal
 from bridge.journal.protocol import Arrival, Journal, Opening, Planned
-from tests.bench.processes import machine
+from tests.bench.sheet import Sheet
 from tests.postgres import serving
 
 TASKS = 32
@@ -184,7 +183,7 @@ async def compare(
     return found
 
 
-async def measure(folder: Path, stack: ExitStack, chosen: argparse.Namespace) -> Table:
+async def measure(folder: Path, stack: ExitStack, chosen: argparse.Namespace) -> Sheet:
     """Make the journals, fill those that are to be full, and measure."""
     subjects: list[Subject] = []
     if chosen.journal in ("sqlite", "all"):
@@ -202,13 +201,12 @@ async def measure(folder: Path, stack: ExitStack, chosen: argparse.Namespace) ->
         if one.name.endswith("full"):
             await _fill(one, chosen.entries)
     found = await compare(subjects, seconds=chosen.seconds, rounds=chosen.rounds)
-    table = Table(title=machine())
-    for title in ("journal", "events/s", "of the empty one"):
-        table.add_column(title, justify="left" if title == "journal" else "right")
+    rows = []
     for name, rates in found.items():
         empty = median(found[f"{name.partition(',')[0]}, empty"])
-        table.add_row(name, f"{median(rates):,.0f}", f"{median(rates) / empty:.2f}")
-    return table
+        rows.append((name, f"{median(rates):,.0f}", f"{median(rates) / empty:.2f}"))
+    notes = [f"A full one holds {chosen.entries:,} entries."]
+    return Sheet(("journal", "events/s", "of the empty one"), rows, notes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -218,10 +216,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--journal", choices=["sqlite", "postgres", "all"], default="all")
     parser.add_argument("--seconds", type=float, default=8.0, help="of one turn")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--publish", action="store_true", help="show the table in the README")
     chosen = parser.parse_args(arguments)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-bench-")))
-        Console().print(uvloop.run(measure(folder, stack, chosen)))
+        made = uvloop.run(measure(folder, stack, chosen))
+    Console().print(made.printed())
+    if chosen.publish:
+        made.publish("journal")
 
 
 if __name__ == "__main__":

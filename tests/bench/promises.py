@@ -1,7 +1,7 @@
 """
 What being safe costs, beside throughput: latency, parking, memory, start, a second worker.
 
-    python -m tests.bench.promises [--quick] [--json FILE] [--only NAME]
+    python -m tests.bench.promises [--quick] [--json FILE] [--publish] [--only NAME]
 
 Each figure stands beside what is wanted of it.  Nothing fails here: a shared machine may be slow.
 """
@@ -21,17 +21,16 @@ from statistics import median
 
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from tests.bench.contenders import PATH, Place, bridge
 from tests.bench.processes import (
     accepting,
     cpu_seconds,
     free_port,
-    machine,
     memory_mib,
     running,
 )
+from tests.bench.sheet import Sheet
 from tests.bench.storefront import Answers, post_all, post_at, sample
 
 ORDER = sample()
@@ -168,14 +167,10 @@ PROMISES: Mapping[str, Callable[[Path, float], list[Figure]]] = {
 }
 
 
-def table(found: Sequence[Figure]) -> Table:
+def sheet(found: Sequence[Figure]) -> Sheet:
     """Lay the figures out beside what is wanted."""
-    made = Table(title=machine())
-    for title in ("", "measured", "wanted", ""):
-        made.add_column(title, justify="right" if title else "left")
-    for one in found:
-        made.add_row(one.name, f"{one.measured:,.2f} {one.unit}", one.wanted, one.about)
-    return made
+    rows = [(one.name, f"{one.measured:,.2f} {one.unit}", one.wanted, one.about) for one in found]
+    return Sheet(("promise", "measured", "wanted", "how"), rows, words=frozenset({"how"}))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -184,16 +179,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the time")
     parser.add_argument("--scale", type=float, help="part of the full time")
     parser.add_argument("--json", type=Path, help="a file for the numbers")
+    parser.add_argument("--publish", action="store_true", help="show the table in the README")
     parser.add_argument("--only", action="append", choices=list(PROMISES))
     chosen = parser.parse_args(arguments)
     scale = chosen.scale or (0.1 if chosen.quick else 1.0)
-    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as made:
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as house:
         found = [
             figure
             for name in chosen.only or PROMISES
-            for figure in PROMISES[name](Path(made), scale)
+            for figure in PROMISES[name](Path(house), scale)
         ]
-    Console(width=100).print(table(found))
+    made = sheet(found)
+    Console(width=100).print(made.printed())
+    if chosen.publish:
+        made.publish("promises")
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n")
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.docs import rewrite
 from tests.bench.__main__ import main
 from tests.bench.journal import main as measure_journals
 from tests.bench.promises import main as measure_promises
+from tests.bench.sheet import ROOT, Sheet
 from tests.bench.storefront import is_complete, sample
 
 
@@ -55,6 +57,31 @@ def test_an_old_journal_is_measured_beside_an_empty_one(
 
     told = capsys.readouterr().out
     assert all(name in told for name in ("sqlite, full", "postgres, full"))
+
+
+def test_what_was_found_is_shown_in_the_readme(tmp_path: Path) -> None:
+    (tmp_path / "tests" / "bench").mkdir(parents=True)
+    readme = tmp_path / "README.md"
+    readme.write_text("# A\n\n<!-- bench-speed:begin -->\n<!-- bench-speed:end -->\n\nB\n")
+
+    Sheet(("who", "how", "much"), [("a", "b", "1")], ["C."], frozenset({"how"})).publish(
+        "speed", tmp_path
+    )
+
+    told = (tmp_path / "tests" / "bench" / "results" / "speed.md").read_text()
+    assert told.startswith("| who | how | much |\n| --- | --- | ---: |\n| a | b | 1 |\n\n")
+    assert "Python" in told
+    assert "starlette" in told
+    assert told.endswith(" C.\n")
+    shown = f"<!-- bench-speed:begin -->\n{told}<!-- bench-speed:end -->"
+    assert readme.read_text() == f"# A\n\n{shown}\n\nB\n"
+
+
+@pytest.mark.parametrize("name", ["contenders", "promises", "journal"])
+def test_the_readme_shows_what_the_files_say(name: str) -> None:
+    made = (ROOT / "tests" / "bench" / "results" / f"{name}.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    assert rewrite(readme, f"bench-{name}", made) == readme
 
 
 def test_the_order_is_of_the_size_that_is_told_and_signed_anew_each_time() -> None:
