@@ -13,11 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.ledger import Book, Killed
+from tests.chaos.ledger import Book, Frozen, Killed
 
 ROOT = Path(__file__).parents[2]
 #: Seconds that a node may take to start, and to stop beyond what it is allowed.
 _PATIENCE = 60.0
+#: Seconds until a process has seen that it was declared gone.
+_ENDS_WITHIN = 10.0
 _LOOPBACK = "0100007F"
 
 
@@ -92,6 +94,25 @@ class Node:
         # The parent first, so that it starts no new workers.
         self._kill([self.pid, *(pid for pid in self.pids() if pid != self.pid)])
         await self._gone()
+
+    async def freeze(self, seconds: float) -> None:
+        """Let its only process stand still, then go on; it starts again if that ends it."""
+        assert self.workers == 1, "a supervisor would kill a worker that stands still"
+        since, pid = _now(), self.pid
+        os.kill(pid, signal.SIGSTOP)
+        ports = ports_to(self.destination_port, pid)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.book.frozen.append(Frozen(self.number, since, _now(), frozenset(ports)))
+        # Who finds that others have taken over ends, and is started again as a supervisor would.
+        assert self._process is not None, "it is running"
+        within = float(self.environment["BRIDGE_STOP_AFTER"]) + _ENDS_WITHIN
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), within)
+            await self._gone()
+            await self.start()
 
     async def stop(self, within: float = _PATIENCE) -> int:
         """Ask it to end, and give its exit code; the ports it sent from are kept until then."""

@@ -10,10 +10,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.ledger import Accepted, Content, Event, Killed, Ledger, Terms, Thing, Try
+from tests.chaos.ledger import (
+    Accepted,
+    Content,
+    Event,
+    Frozen,
+    Killed,
+    Ledger,
+    Terms,
+    Thing,
+    Try,
+)
 
 #: Of the margin, the part that the bridge may use up: at its last moment it stops waiting for
 #: the destination, and a commit and the turn of a busy process come after that.
@@ -87,7 +97,7 @@ def judge(ledger: Ledger, terms: Terms) -> Judgement:
     wrong_dead = [one.id for one in good if one.id in shown]
     residual, doubled = _doubles(accepted, known, ledger, terms)
     backward, left_old = _disorder(accepted, known)
-    answers = measure(ledger.tries, terms)
+    answers = measure(_awake(ledger), terms)
     found = Judgement(
         events=len(ledger.events),
         tries=len(ledger.tries),
@@ -198,7 +208,7 @@ def _doubles(
     for one in accepted:
         earlier = before.get(one.content)
         if earlier is not None:
-            case = _case(earlier, ledger, terms)
+            case = _case(earlier, one, ledger, terms)
             if case is None:
                 unexplained.append(
                     f"{_name(known[one.content])} accepted at {earlier.at:.2f} ({earlier.ending} at {earlier.ended:.2f}"
@@ -210,8 +220,10 @@ def _doubles(
     return dict(sorted(cases.items())), unexplained
 
 
-def _case(earlier: Accepted, ledger: Ledger, terms: Terms) -> int | None:
+def _case(earlier: Accepted, again: Accepted, ledger: Ledger, terms: Terms) -> int | None:
     """Name the residual case that explains why what was accepted *earlier* was sent again."""
+    if any(_stood_still(one, earlier, again, ledger, terms) for one in ledger.frozen):
+        return 3
     if any(_ended_with(one, earlier, ledger, terms) for one in ledger.killed):
         return 2
     if earlier.ending == "untold":
@@ -219,6 +231,28 @@ def _case(earlier: Accepted, ledger: Ledger, terms: Terms) -> int | None:
     # What the harness sees late, it takes for shorter than it was.
     gave_up = earlier.ended - earlier.asked + ledger.lag >= terms.request_timeout * 0.9
     return 1 if earlier.ending == "left" and gave_up else None
+
+
+def _stood_still(
+    frozen: Frozen, earlier: Accepted, again: Accepted, ledger: Ledger, terms: Terms
+) -> bool:
+    """Whether a process stood still between an acceptance and its record, or has said so late."""
+    if _open_in(frozen, earlier, terms):
+        return again.at >= frozen.since
+    # When it wakes up, two may have written: the newest of that thing is sent once more.
+    return again.at >= frozen.until and any(
+        one.content.thing == earlier.content.thing and _open_in(frozen, one, terms)
+        for one in ledger.accepted
+    )
+
+
+def _open_in(frozen: Frozen, accepted: Accepted, terms: Terms) -> bool:
+    """Whether a request was out, or what came of it not yet recorded, when its process froze."""
+    return (
+        accepted.port in frozen.ports
+        and accepted.asked <= frozen.since + _HEARD_WITHIN
+        and accepted.ended >= frozen.since - terms.settles_within
+    )
 
 
 def _ended_with(killed: Killed, accepted: Accepted, ledger: Ledger, terms: Terms) -> bool:
@@ -291,6 +325,16 @@ def measure(tries: Iterable[Try], terms: Terms) -> Answers:
         late=sum(one > last for one in times),
         missed=sum(one > terms.answer_within for one in times),
     )
+
+
+def _awake(ledger: Ledger) -> Iterator[Try]:
+    """Give the tries at nodes that could answer: who stands still answers nobody."""
+    for one in ledger.tries:
+        still = (each for each in ledger.frozen if each.node == one.node)
+        if not any(
+            one.began <= each.until and one.began + one.took >= each.since for each in still
+        ):
+            yield one
 
 
 def rank(ordered: Sequence[float], share: float) -> float:

@@ -96,6 +96,16 @@ class Killed:
 
 
 @dataclass(frozen=True, slots=True)
+class Frozen:
+    """A process stood still, with what it held, and then went on."""
+
+    node: int
+    since: float
+    until: float
+    ports: frozenset[int]  #: from which it had connections to the destination
+
+
+@dataclass(frozen=True, slots=True)
 class Away:
     """The journal could not be reached or written."""
 
@@ -126,6 +136,7 @@ class Ledger:
     open: frozenset[int] = frozenset()  #: entries that were still unfinished when time was up
     checks: Sequence[Check] = ()
     lag: float = 0.0  #: seconds by which the harness itself was late, at most
+    frozen: Sequence[Frozen] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,7 @@ class Book:
     tries: list[Try] = field(default_factory=list)
     accepted: list[Accepted] = field(default_factory=list)
     killed: list[Killed] = field(default_factory=list)
+    frozen: list[Frozen] = field(default_factory=list)
     away: list[Away] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     lag: float = 0.0
@@ -163,4 +175,5 @@ class Book:
             open_,
             tuple(self.checks),
             self.lag,
+            tuple(self.frozen),
         )

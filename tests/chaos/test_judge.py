@@ -15,6 +15,7 @@ from tests.chaos.ledger import (
     Content,
     Ending,
     Event,
+    Frozen,
     Killed,
     Ledger,
     Terms,
@@ -219,6 +220,45 @@ def test_a_process_that_could_not_write_until_it_died_is_case_2() -> None:
     assert doubled("told", killed(15.0), away=(away,)).residual == {2: 1}
     # The journal alone is no reason: who lives writes it down when the journal is back.
     assert broken(doubled("told", away=(away,))) == {"no double"}
+
+
+def frozen(since: float, until: float) -> Frozen:
+    return Frozen(0, since, until, frozenset({4001}))
+
+
+def test_what_a_frozen_process_had_sent_and_not_recorded_is_case_3() -> None:
+    accepted = [stored(PAID, 11.0), stored(PAID, 40.0, port=4002)]
+    ledger = Ledger([PAID], [told(PAID)], accepted)
+
+    assert judge(replace(ledger, frozen=[frozen(11.5, 60.0)]), TERMS).residual == {3: 1}
+    # It had time enough to write it down.
+    assert broken(judge(replace(ledger, frozen=[frozen(14.0, 60.0)]), TERMS)) == {"no double"}
+    # It was sent before anybody stood still.
+    assert broken(judge(replace(ledger, frozen=[frozen(45.0, 60.0)]), TERMS)) == {"no double"}
+    # Another process had sent it.
+    accepted = [stored(PAID, 11.0, port=4003), stored(PAID, 40.0, port=4002)]
+    ledger = Ledger([PAID], [told(PAID)], accepted, frozen=[frozen(11.5, 60.0)])
+    assert broken(judge(ledger, TERMS)) == {"no double"}
+
+
+def test_what_is_sent_again_when_a_frozen_process_wakes_up_is_case_3() -> None:
+    accepted = [stored(PAID, 11.0), *(stored(CHANGED, at, port=4002) for at in (40.0, 61.0))]
+    ledger = Ledger([PAID, CHANGED], [told(PAID), told(CHANGED)], accepted)
+
+    assert judge(replace(ledger, frozen=[frozen(11.5, 60.0)]), TERMS).residual == {3: 1}
+    assert broken(judge(replace(ledger, frozen=[frozen(11.5, 62.0)]), TERMS)) == {"no double"}
+    assert broken(judge(replace(ledger, frozen=[frozen(20.0, 60.0)]), TERMS)) == {"no double"}
+
+
+def test_who_stands_still_cannot_answer() -> None:
+    silent = replace(told(PAID, None), took=5.0, trouble="no answer")
+    ledger = Ledger([PAID], [silent, told(PAID)], [stored(PAID)])
+
+    assert broken(judge(ledger, TERMS)) == {"the deadline"}
+    assert judge(replace(ledger, frozen=[frozen(15.5, 20.0)]), TERMS).held
+    assert broken(judge(replace(ledger, frozen=[frozen(17.0, 20.0)]), TERMS)) == {"the deadline"}
+    elsewhere = replace(frozen(15.5, 20.0), node=1)
+    assert broken(judge(replace(ledger, frozen=[elsewhere]), TERMS)) == {"the deadline"}
 
 
 def test_two_answers_lost_are_two_doubles() -> None:

@@ -12,6 +12,8 @@ from tests.chaos.world import Scenario, Setup, World
 #: Slow enough that something is always under way.
 _UNDER_WAY = Behaviour("slow", before=0.05, after=0.15)
 _DEAD = Behaviour("503", status=503, accepts=False)
+#: Seconds between two looks at whether a neighbour lives, with some to spare.
+_LOOKS = 6.0
 _NODE = Setup(nodes=1, workers=2)
 _PAIR = Setup(nodes=2, workers=2)
 
@@ -55,6 +57,18 @@ async def kill_often(world: World) -> None:
             world.chance.choice(world.nodes).kill_worker()
 
     await world.while_loaded(harm)
+
+
+async def frozen(world: World) -> None:
+    _everywhere(world, _UNDER_WAY)
+
+    async def harm() -> None:
+        await world.breathe(0.4)
+        # Until it was declared gone, and what it had sent could be acting no more.
+        await world.nodes[0].freeze(world.size.gone_after + world.size.quiet + _LOOKS)
+
+    # Half of all tries go to a node that answers nobody.
+    await world.while_loaded(harm, patience=world.size.patience)
 
 
 async def two_nodes(world: World) -> None:
@@ -129,6 +143,11 @@ SCENARIOS: Sequence[Scenario] = (
         kill_often,
         _PAIR,
         alone=True,
+    ),
+    Scenario(
+        "frozen",
+        "SIGSTOP of a node until the other has taken over, then SIGCONT.",
+        frozen,
     ),
     Scenario(
         "two-nodes",
