@@ -55,6 +55,11 @@ def backoff(attempts: int, retry_after: float | None, chance: float) -> float:
     return max(_LEAST_BACKOFF, chance * longest, retry_after or 0.0)
 
 
+def wait_for(closed: Closed) -> float:
+    """Say for how many seconds that is put off which a closed gate has sent back."""
+    return max(_LEAST_BACKOFF, closed.seconds or 0.0)
+
+
 @dataclass(slots=True)
 class Flights:
     """The flights of this process."""
@@ -231,7 +236,7 @@ class Flights:
         """Queue what could not be sent, without counting it as an attempt."""
         log.info("not sent", entry=flight.entry, endpoint=flight.endpoint, reason=closed.reason)
         self._tell(told, Outcome(flight.endpoint, "queued", closed.reason, closed.seconds))
-        delay = max(_LEAST_BACKOFF, closed.seconds or 0.0) if flight.park else None
+        delay = wait_for(closed) if flight.park else None
         await self._insist(
             flight,
             lambda: self.journal.back(

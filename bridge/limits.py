@@ -71,7 +71,7 @@ class Gate:
         """
         if sum(one.store == asks.store for one in self._waiting.values()) >= MOST_WAITING:
             return Closed(f"not sent: {MOST_WAITING} are waiting for {self.target} already")
-        if (closed := self._closed()) is not None:
+        if (closed := self.closed()) is not None:
             return closed
         wait = asyncio.timeout(None)
         self._waiting[wait] = asks
@@ -82,7 +82,7 @@ class Gate:
             return _STOPS
         finally:
             del self._waiting[wait]
-        if (closed := self._closed()) is not None:
+        if (closed := self.closed()) is not None:
             self._slots.give(asks.store)
             return closed
         self._under_way.append(asks)
@@ -103,7 +103,7 @@ class Gate:
         await self._slots.take(asks)
         try:
             # Who waited for the slot may find that the target rests by now.
-            if self._closed() is None:
+            if self.closed() is None:
                 await self.pace()
         except BaseException:
             self._slots.give(asks.store)
@@ -170,7 +170,8 @@ class Gate:
             if not wait.expired():
                 wait.reschedule(now)
 
-    def _closed(self) -> Closed | None:
+    def closed(self) -> Closed | None:
+        """Say why nothing may be sent now; None when something may."""
         if self._stopped:
             return _STOPS
         now, breaker = self._clock(), self._breaker

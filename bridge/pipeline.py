@@ -22,8 +22,9 @@ from bridge.errors import (
     UnknownStore,
     WrongMethod,
 )
+from bridge.flights import wait_for
 from bridge.handshake import shake_hands
-from bridge.journal.protocol import FETCH, Receipt, Standing
+from bridge.journal.protocol import FETCH, Arrival, Receipt, Standing
 from bridge.lag import too_late
 from bridge.plan import Plan, Route, plan
 from bridge.record import arrival, is_ours
@@ -86,8 +87,10 @@ def _as_wanted(told: Answer, route: Route) -> Answer:
 async def _deliver(
     verified: VerifiedRequest, planned: Plan, route: Route, rooms: Rooms, started: float
 ) -> Answer:
-    recorded = arrival(planned, route, verified.request)
-    nothing_to_send = not any(one.state == "queued" for one in recorded.deliveries)
+    recorded = _put_off(arrival(planned, route, verified.request), rooms)
+    nothing_to_send = not any(
+        one.state == "queued" and one.put_off is None for one in recorded.deliveries
+    )
     policy = route.source.answer
     # In so short a time only luck would deliver: it is answered once it is on disk.
     park = is_ours(route, planned)
@@ -108,6 +111,17 @@ async def _deliver(
     if told.status_code == 200 and not followed.on_disk:
         await rooms.journal.sync()
     return told
+
+
+def _put_off(recorded: Arrival, rooms: Rooms) -> Arrival:
+    """Have those deliveries queued to whose target nothing may be sent now."""
+    deliveries = []
+    for one in recorded.deliveries:
+        closed = rooms.flights.gates.of(one.target).closed() if one.state == "queued" else None
+        if closed is not None:
+            one = replace(one, put_off=wait_for(closed), reason=closed.reason)
+        deliveries.append(one)
+    return replace(recorded, deliveries=tuple(deliveries))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from bridge.errors import (
     UnknownStore,
     WrongMethod,
 )
-from bridge.journal.protocol import Filter, Journal, Opening, Patience
+from bridge.journal.protocol import Arrival, Filter, Journal, Opening, Patience, Receipt
 from bridge.journal.sqlite import open_sqlite
 from bridge.load import Loaded
 from bridge.mapping.compile import Compiler
@@ -966,13 +967,18 @@ async def test_a_parked_answer_of_a_resting_target_waits_for_nothing_and_is_sync
     await house.post(edited(id=1))
     await house.rooms.flights.drain(5.0)
     synced = []
-    sync = journal.sync
+    receive = journal.receive
 
-    async def watched() -> None:
-        synced.append(True)
-        await sync()
+    async def watched(arrival: Arrival, *, sync: bool) -> Receipt:
+        synced.append(sync)
+        return await receive(arrival, sync=sync)
 
-    monkeypatch.setattr(journal, "sync", watched)
+    async def written_once_more(*_: object, **__: object) -> None:
+        raise AssertionError("the record itself says all")
+
+    monkeypatch.setattr(journal, "receive", watched)
+    monkeypatch.setattr(journal, "sync", written_once_more)
+    monkeypatch.setattr(journal, "back", written_once_more)
 
     told = await house.post(edited(id=2))
     await house.rooms.flights.drain(5.0)
@@ -981,4 +987,8 @@ async def test_a_parked_answer_of_a_resting_target_waits_for_nothing_and_is_sync
     assert synced == [True]
     assert len(outside.sent) == 1
     shown = await journal.show(told.entry or 0)
-    assert (shown.deliveries[0].state, shown.deliveries[0].attempts) == ("queued", 0)
+    (delivery,) = shown.deliveries
+    assert (delivery.state, delivery.attempts) == ("queued", 0)
+    assert delivery.reason.startswith("not sent: ")
+    assert delivery.next_at is not None
+    assert 200 < (delivery.next_at - datetime.now(UTC)).total_seconds() < 260

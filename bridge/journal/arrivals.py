@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.journal import causes
 from bridge.journal.bodies import keep_body
-from bridge.journal.deliveries import LOOK_AGAIN, Delivery, deliveries, take
+from bridge.journal.deliveries import LOOK_AGAIN, Delivery, delay_of, deliveries, take
 from bridge.journal.keys import subject_of
 from bridge.journal.lanes import OPEN_LANE, Claim, claim
 from bridge.journal.protocol import Arrival, Flight, Planned, Receipt, Standing
@@ -131,12 +131,13 @@ def _again(tx: Transaction, delivery: Delivery) -> Steps[Standing]:
 def add(tx: Transaction, parent: Parent, planned: Planned) -> Steps[Standing]:
     """Insert a delivery and ask for its lane."""
     version = yield from open_lane(tx, parent, planned)
-    if planned.state == "queued":
+    if planned.state == "queued" and planned.put_off is None:
         given = yield from claim(tx, version, planned.print, parent.park)
     else:
         given = Claim(planned.state, reason=readable(planned.reason))
     waits = given.state == "queued" and parent.park
-    next_at = tx.now + LOOK_AGAIN if waits else None
+    delay = LOOK_AGAIN if planned.put_off is None else delay_of(planned.put_off)
+    next_at = tx.now + delay if waits else None
     yield from insert(tx, parent, planned, version, given, next_at=next_at)
     flight = Flight(
         entry=parent.entry,
@@ -151,10 +152,10 @@ def add(tx: Transaction, parent: Parent, planned: Planned) -> Steps[Standing]:
         park=parent.park,
     )
     return Standing(
-        Outcome(planned.endpoint, given.state, given.reason),
+        Outcome(planned.endpoint, given.state, given.reason, planned.put_off),
         flight if given.state == "flying" else None,
         given.held,
-        LOOK_AGAIN / 1000 if waits else None,
+        delay / 1000 if waits else None,
     )
 
 

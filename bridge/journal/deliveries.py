@@ -205,7 +205,7 @@ def back(
 ) -> Steps[bool]:
     """Queue a flight again; False when its lane has been given to others."""
     reason = readable(reason)
-    next_at = None if delay is None else tx.now + int(1000 * min(max(delay, 0), LONGEST_DELAY))
+    next_at = None if delay is None else tx.now + delay_of(delay)
     values = attempt(tx, flight) | {"next_at": next_at, "unsure": unsure, "reason": reason}
     if (yield from one(BACK, values)) is None:
         ours = yield from is_ours(tx, flight, "queued")
@@ -219,6 +219,11 @@ def back(
         # Only now: the release would wake it, as all in the lane that had no attempt yet.
         yield from do(UNCOUNT, values)
     return True
+
+
+def delay_of(seconds: float) -> int:
+    """Give the milliseconds for which an attempt is put off."""
+    return int(1000 * min(max(seconds, 0), LONGEST_DELAY))
 
 
 def is_ours(

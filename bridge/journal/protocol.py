@@ -40,8 +40,11 @@ class Planned:
     print: bytes | None  #: fingerprint of the payload
     personal: bool = False  #: the identity is an e-mail or document and is only kept as a hash
     state: Literal["queued", "ignored", "refused"] = "queued"
-    reason: str = ""  #: why it is born `ignored` or `refused`
+    reason: str = ""  #: why it is born `ignored` or `refused`, or is put off
     causes: tuple[Cause, ...] = ()  #: why it is born `refused`
+    #: Seconds for which it is put off, because nothing may be sent to its target now: it is queued
+    #: and its lane is not asked for.
+    put_off: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,40 @@ class Receiving:
         assert (flight.stamp, flight.tie, flight.print) == (10_000_000, 3, wanted.print)
         assert (flight.target, flight.attempts, flight.park) == ("shop/vendor.order", 1, True)
 
+    async def test_what_is_put_off_is_queued_and_holds_no_lane(self, world: World):
+        journal = await world.worker()
+        off = planned(put_off=30.0, reason="it rests")
+
+        standing = await record(journal, "e1", off)
+
+        assert standing.outcome == Outcome("vendor.order", "queued", "it rests", 30.0)
+        assert (standing.flight, standing.held, standing.due_in) == (None, False, 30.0)
+        assert await journal.due() == ()
+        world.clocks.advance(30)
+        (due,) = await journal.due()
+        assert due.flight is not None
+        assert (due.flight.attempts, due.flight.print) == (1, off.print)
+
+    async def test_what_is_put_off_lets_nothing_older_pass(self, world: World):
+        journal = await world.worker()
+        await record(journal, "e2", planned(at=20, put_off=30.0))
+
+        older = await record(journal, "e1", planned(at=10))
+
+        assert (older.flight, older.outcome.state) == (None, "queued")
+
+    async def test_what_is_put_off_and_left_to_its_store_waits_for_its_repeat(self, world: World):
+        journal = await world.worker()
+        off = planned(put_off=30.0)
+
+        standing = await record(journal, "e1", off, park=False)
+        world.clocks.advance(60)
+
+        assert standing.due_in is None
+        assert await journal.due() == ()
+        again = await record(journal, "e1", planned(), park=False)
+        assert again.flight is not None
+
     async def test_every_endpoint_has_a_lane_of_its_own(self, world: World):
         journal = await world.worker()
 
