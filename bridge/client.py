@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -96,6 +97,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
         # Read once: aiohttp would look into the environment and for a file with every request.
         self._proxies = getproxies()
+        self._needs_none = lru_cache(maxsize=256)(proxy_bypass)
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -125,7 +127,7 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     def _proxy(self, url: httpx.URL) -> str | None:
-        if not self._proxies or proxy_bypass(url.host):
+        if not self._proxies or self._needs_none(url.host):
             return None
         return self._proxies.get(url.scheme) or self._proxies.get("all")
 

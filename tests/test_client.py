@@ -309,6 +309,23 @@ async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPat
     assert second == b"POST /orders HTTP/1.1"
 
 
+async def test_the_environment_is_read_for_a_host_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read(reader)
+            writer.write(whole(b"{}"))
+
+    call = Call("POST", "http://destination.example/orders", {}, b"{}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with serving(proxy) as url:
+        monkeypatch.setenv("http_proxy", url.removesuffix("/orders"))
+        async with new_client() as client:
+            assert isinstance(await request(client, call, timeout=5.0), Reply)
+            monkeypatch.setenv("no_proxy", "destination.example")
+            assert isinstance(await request(client, call, timeout=5.0), Reply)
+
+
 async def test_a_client_that_is_closed_has_let_go_of_everything() -> None:
     async with serving(answering(whole(b"{}"))) as url:
         client, call = new_client(), Call("POST", url, {}, b"{}")
