@@ -9,8 +9,9 @@ made, lets errors about malformed answers through, and writes addresses anew, so
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -22,6 +23,8 @@ from bridge import __version__
 
 #: Seconds that an idle connection is kept: less than servers do, so that none is found closed.
 _KEPT = 5.0
+#: What goes with every request.  aiohttp by itself asks for packings that httpx cannot unpack.
+_HEADERS = {"user-agent": f"webhook-bridge/{__version__}", "accept-encoding": "gzip, deflate"}
 
 
 def new_client() -> httpx.AsyncClient:
@@ -32,12 +35,55 @@ def new_client() -> httpx.AsyncClient:
     and `httpx.ConnectTimeout` mean that nothing was sent; after any other error but
     `httpx.UnsupportedProtocol` it may have been.
     """
-    return httpx.AsyncClient(
-        transport=Transport(),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        headers={"user-agent": f"webhook-bridge/{__version__}"},
-        follow_redirects=False,
-    )
+    return _Client(transport=Transport(), headers=_HEADERS)
+
+
+async def read(response: httpx.Response, most: int) -> bytes | None:
+    """
+    Read the body of an answer, unpacked, and let go of its connection.
+
+    Args:
+        response: As it came: nothing of its body has been read.
+        most: Bytes; what is beyond is not read.
+
+    Returns:
+        The body, or None where it is longer.
+    """
+    body = b""
+    try:
+        async for chunk in _chunks(response):
+            body += chunk
+            if len(body) > most:
+                return None
+    finally:
+        await response.aclose()
+    return body
+
+
+def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    # What is not packed need not go through httpx's unpacking: three generators for each answer.
+    packed = "content-encoding" in response.headers
+    if packed or not isinstance(response.stream, httpx.AsyncByteStream):
+        return response.aiter_bytes()
+    return aiter(response.stream)
+
+
+class _Client(httpx.AsyncClient):
+    """httpx's client that sends what it is given, once, and keeps nothing of the answer."""
+
+    async def send(
+        self, request: httpx.Request, *, stream: bool = False, **_: Any
+    ) -> httpx.Response:
+        """
+        Send a request as it is: without redirects, cookies, authentication and hooks.
+
+        httpx would take more time for looking whether there are any than for all the rest.
+        """
+        response = await self._transport.handle_async_request(request)
+        if not stream:
+            async with contextlib.aclosing(response):
+                await response.aread()
+        return response
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -51,6 +97,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
         # Read once: aiohttp would look into the environment and for a file with every request.
         self._proxies = getproxies()
+        self._needs_none = lru_cache(maxsize=256)(proxy_bypass)
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -60,7 +107,7 @@ class Transport(httpx.AsyncBaseTransport):
         if self._session is None:
             self._session = _new_session()
         limits = request.extensions.get("timeout", {})
-        with _as_httpx():
+        try:
             answer = await self._session.request(
                 request.method,
                 # As it is: what is quoted in it is quoted for a reason.
@@ -73,12 +120,14 @@ class Transport(httpx.AsyncBaseTransport):
                     connect=limits.get("connect"), sock_read=limits.get("read")
                 ),
             )
+        except _FAILURES as error:
+            raise _as_httpx(error) from error
         return httpx.Response(
             answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
         )
 
     def _proxy(self, url: httpx.URL) -> str | None:
-        if not self._proxies or proxy_bypass(url.host):
+        if not self._proxies or self._needs_none(url.host):
             return None
         return self._proxies.get(url.scheme) or self._proxies.get("all")
 
@@ -98,6 +147,7 @@ def _new_session() -> aiohttp.ClientSession:
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
+        headers=_HEADERS,
     )
 
 
@@ -107,10 +157,17 @@ class _Body(httpx.AsyncByteStream):
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx():
-            async for chunk in self._answer.content.iter_any():
-                yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._answer.content.readany()
+        except _FAILURES as error:
+            raise _as_httpx(error) from error
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         # A connection whose answer was not read to the end is of no use any more.
@@ -120,18 +177,20 @@ class _Body(httpx.AsyncByteStream):
             self._answer.close()
 
 
-@contextlib.contextmanager
-def _as_httpx() -> Iterator[None]:
-    """Say with httpx's errors what aiohttp's mean."""
-    try:
-        yield
-    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-        raise httpx.UnsupportedProtocol(type(error).__name__) from error
-    except aiohttp.ClientConnectorError as error:
-        raise httpx.ConnectError(type(error).__name__) from error
-    except aiohttp.ConnectionTimeoutError as error:
-        raise httpx.ConnectTimeout(type(error).__name__) from error
-    except aiohttp.ServerTimeoutError as error:
-        raise httpx.ReadTimeout(type(error).__name__) from error
-    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-        raise httpx.RemoteProtocolError(type(error).__name__) from error
+#: What aiohttp raises; a malformed answer can come as the error of its parser.
+_FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError)
+
+
+def _as_httpx(error: Exception) -> httpx.TransportError:
+    """Say with an error of httpx's what one of aiohttp's means."""
+    name = type(error).__name__
+    match error:
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return httpx.UnsupportedProtocol(name)
+        case aiohttp.ClientConnectorError():
+            return httpx.ConnectError(name)
+        case aiohttp.ConnectionTimeoutError():
+            return httpx.ConnectTimeout(name)
+        case aiohttp.ServerTimeoutError():
+            return httpx.ReadTimeout(name)
+    return httpx.RemoteProtocolError(name)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 import httpx
 
+from bridge.client import read
 from bridge.destinations.endpoint import Account, Call, Endpoint
 from bridge.logins import LogIn, Logins
 from bridge.types import Cause, Payload, Reply, Verdict
@@ -22,6 +24,9 @@ Ask = Callable[[Call, float], Awaitable[Reply | Verdict]]
 
 #: Longer answers are no documented ones; what is beyond is not read.
 _LONGEST_ANSWER = 1_048_576
+
+#: Reads an address.  There are few of them, and it takes as long as all else about a request.
+_address = lru_cache(maxsize=256)(httpx.URL)
 
 
 async def attempt(
@@ -139,23 +144,10 @@ async def request(client: httpx.AsyncClient, call: Call, *, timeout: float) -> R
         The answer, or what there being none comes to.
     """
     left = max(timeout, 0.0)
-    limits = httpx.Timeout(left, connect=min(left, 10.0))
     try:
-        async with (
-            asyncio.timeout(left),
-            client.stream(
-                call.method,
-                call.url,
-                headers=dict(call.headers),
-                content=call.content,
-                timeout=limits,
-            ) as response,
-        ):
-            body = b""
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _LONGEST_ANSWER:
-                    return Verdict("unsure", "the answer is longer than 1 MiB")
+        async with asyncio.timeout(left):
+            response = await client.send(_written(call, min(left, 10.0)), stream=True)
+            body = await read(response, _LONGEST_ANSWER)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         reason = "base_url is no address: look into connections.toml"
         return Verdict("refused", reason, causes=(Cause("send", "no_address"),))
@@ -165,8 +157,20 @@ async def request(client: httpx.AsyncClient, call: Call, *, timeout: float) -> R
         return Verdict("unsure", f"no answer within {left:.3g} s")
     except (httpx.HTTPError, httpx.StreamError) as error:
         return Verdict("unsure", f"the connection broke: {type(error).__name__}")
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, body)
+    if body is None:
+        return Verdict("unsure", "the answer is longer than 1 MiB")
+    return Reply(response.status_code, dict(response.headers.items()), body)
+
+
+def _written(call: Call, connecting: float) -> httpx.Request:
+    """Write a request that may take so many seconds to connect; the whole has a limit of its own."""
+    return httpx.Request(
+        call.method,
+        _address(call.url),
+        headers=call.headers,
+        stream=httpx.ByteStream(call.content),
+        extensions={"timeout": {"connect": connecting}},
+    )
 
 
 def _now() -> float:

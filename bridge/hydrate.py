@@ -19,6 +19,7 @@ import httpx
 import simplejson
 
 from bridge.causes import http
+from bridge.client import read
 from bridge.errors import FetchFailed
 from bridge.kinds import Refused
 from bridge.mapping.source import Fetch
@@ -239,15 +240,13 @@ async def _call(api: Api, fetch: Fetch, call: Request, url: str, *, may_be_nothi
                 return None
             if not 200 <= response.status_code < 300:
                 raise _denied(fetch, response)
-            content = b""
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > _LONGEST_ANSWER:
-                    raise _failed(fetch, "the answer is longer than 8 MiB", "too_long")
+            content = await read(response, _LONGEST_ANSWER)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise _failed(fetch, "its address is none", "no_address") from None
     except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
         raise _failed(fetch, type(error).__name__, "no_answer", transient=True) from None
+    if content is None:
+        raise _failed(fetch, "the answer is longer than 8 MiB", "too_long")
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError):

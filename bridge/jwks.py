@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from bridge.client import read
 from bridge.errors import FetchFailed
 from bridge.verify import Key
 
@@ -162,12 +163,10 @@ class KeySource:
                 raise _NotKeys(f"status {response.status_code}, wanted 200")
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise _NotKeys("the answer is compressed, which was not asked for")
-            body = b""
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > LIMIT:
-                    raise _NotKeys(f"the answer is longer than {LIMIT} bytes")
-            return body
+            body = await read(response, LIMIT)
+        if body is None:
+            raise _NotKeys(f"the answer is longer than {LIMIT} bytes")
+        return body
 
 
 def _read(body: bytes) -> Keys:

@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import aiohttp
 import pytest
 
 from bridge.client import new_client
@@ -119,6 +120,37 @@ async def test_what_is_asked_is_what_is_sent() -> None:
     assert "content-length: 2" in headers
     assert any(one.startswith("user-agent: webhook-bridge/") for one in headers)
     assert len(headers) == len({one.partition(":")[0] for one in headers})
+
+
+async def test_only_what_can_be_unpacked_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What aiohttp would ask for depends on what is installed; who unpacks is httpx."""
+    seen = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await read(reader))
+        writer.write(whole(b"{}"))
+
+    usual = {"Accept-Encoding": "gzip, zstd"}
+    monkeypatch.setattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", usual)
+    async with serving(handler) as url:
+        await post(url)
+
+    lines = seen[0].lower().split(b"\r\n")
+    assert [one for one in lines if b"encoding" in one] == [b"accept-encoding: gzip, deflate"]
+
+
+async def test_an_answer_of_any_length_up_to_the_bound_is_read() -> None:
+    longest, longer = 1_048_576 * b"x", 1_048_577 * b"x"
+    packed = whole(gzip.compress(longer), b"content-encoding: gzip")
+
+    async with serving(answering(whole(longest))) as url:
+        reply = await post(url)
+    assert isinstance(reply, Reply)
+    assert reply.body == longest
+
+    for answer in (whole(longer), packed):
+        async with serving(answering(answer)) as url:
+            assert await post(url) == Verdict("unsure", "the answer is longer than 1 MiB")
 
 
 @pytest.mark.parametrize(
@@ -275,6 +307,23 @@ async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPat
     first, second = (one.partition(b"\r\n")[0] for one in seen)
     assert first == b"POST http://destination.example/orders HTTP/1.1"
     assert second == b"POST /orders HTTP/1.1"
+
+
+async def test_the_environment_is_read_for_a_host_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read(reader)
+            writer.write(whole(b"{}"))
+
+    call = Call("POST", "http://destination.example/orders", {}, b"{}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with serving(proxy) as url:
+        monkeypatch.setenv("http_proxy", url.removesuffix("/orders"))
+        async with new_client() as client:
+            assert isinstance(await request(client, call, timeout=5.0), Reply)
+            monkeypatch.setenv("no_proxy", "destination.example")
+            assert isinstance(await request(client, call, timeout=5.0), Reply)
 
 
 async def test_a_client_that_is_closed_has_let_go_of_everything() -> None:

@@ -19,9 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.client import Transport, new_client
+from bridge.client import Transport, new_client, read
 
 _HEADERS = {"content-type": "application/json"}
+_MOST = 1_048_576
 
 
 def app(destination: str, carrier: str) -> Starlette:
@@ -34,10 +35,10 @@ def app(destination: str, carrier: str) -> Starlette:
         return Response(answer.content, answer.status_code, media_type="application/json")
 
     async def bare(request: Request) -> Response:
-        out = httpx.Request("POST", url, content=await request.body(), headers=_HEADERS)
+        body = httpx.ByteStream(await request.body())
+        out = httpx.Request("POST", url, stream=body, headers=_HEADERS)
         answer = await transport.handle_async_request(out)
-        content = await answer.aread()
-        await answer.aclose()
+        content = await read(answer, _MOST)
         return Response(content, answer.status_code, media_type="application/json")
 
     relay = bare if carrier == "bare" else through_client
