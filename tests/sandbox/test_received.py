@@ -45,7 +45,7 @@ async def test_stored_numbers_keep_their_zeros(client):
         ORDER_PATH, content=sent, headers={"Content-Type": "application/json"}
     )
 
-    assert '"OrderTotal": 196.20,' in answer.text
+    assert '"OrderTotal":196.20,' in answer.text
     assert '"OrderTotal": 196.20,' in (await client.get("/_state")).text
 
 
