@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import simplejson
 from rich.console import Console
 
+from bridge import exact
 from bridge.errors import ConfigError
 from bridge.fixtures import Case, cases, spell
 from bridge.load import load, strict
@@ -150,7 +150,7 @@ def _show(demo: _Demo) -> int:
     say(f"[bold]1. A store sends a paid order[/] ({case}, {len(case.request.body)} bytes, signed)")
     body = str(case.folder / "request.body")
     told = _command(demo, ["send", "--store", "demo", "--topic", demo.topic, body])
-    received = simplejson.loads(httpx.get(f"{demo.destination}/_received").text, use_decimal=True)
+    received = exact.read(httpx.get(f"{demo.destination}/_received").content)
     say(f"\n[bold]2. What arrived at {_ENDPOINT}[/]")
     say(spell(received[-1]["body"]) if received else "nothing", markup=False)
     say("[bold]3. What the store was told[/]")

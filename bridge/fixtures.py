@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-import simplejson
+import msgspec
 
+from bridge import exact
 from bridge.destinations.endpoint import Account, document
 from bridge.errors import EventError
 from bridge.event import Event
@@ -189,7 +190,7 @@ def event_document(event: Event) -> dict[str, Any]:
 
 def spell(value: Any) -> str:
     """Write JSON for people: exact numbers, a field a line."""
-    text: str = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2)
+    text = msgspec.json.format(exact.write(value), indent=2).decode()
     return f"{text}\n"
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import simplejson
-
+from bridge import exact
 from bridge.errors import RequestError, SignatureMismatch, TenantMismatch
 from bridge.kinds import Refused
 from bridge.mapping.body import read_body
@@ -62,7 +61,7 @@ def _told(
     try:
         if handshake.json is None:
             return Answer(200, "handshake", body=handshake.answer.fill(scope) or "")
-        document = simplejson.dumps(handshake.json(scope), use_decimal=True)
+        document = exact.write(handshake.json(scope)).decode()
     except Refused:
         return None
     return Answer(200, "handshake", body=document, media_type="application/json")

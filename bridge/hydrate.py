@@ -8,16 +8,14 @@ followed.  What a fetch answered is kept for `keep` seconds where the file says 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
-import simplejson
 
+from bridge import exact
 from bridge.causes import http
 from bridge.client import read
 from bridge.errors import FetchFailed
@@ -187,10 +185,7 @@ def _request(fetch: Fetch, scope: Scope) -> Request | None:
 
 def _content(fetch: Fetch, body: Any) -> bytes:
     try:
-        text = (
-            str(httpx.QueryParams(body)) if fetch.form else simplejson.dumps(body, use_decimal=True)
-        )
-        return text.encode()
+        return str(httpx.QueryParams(body)).encode() if fetch.form else exact.write(body)
     except UnicodeEncodeError:
         told = "found text with half a surrogate pair, wanted Unicode"
         raise _failed(fetch, told, "not_unicode") from None
@@ -248,8 +243,8 @@ async def _call(api: Api, fetch: Fetch, call: Request, url: str, *, may_be_nothi
     if content is None:
         raise _failed(fetch, "the answer is longer than 8 MiB", "too_long")
     try:
-        return json.loads(content, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, ArithmeticError, RecursionError):
+        return exact.read(content)
+    except (ValueError, ArithmeticError, RecursionError, Refused):
         raise _failed(fetch, "the answer is no JSON", "not_json", transient=True) from None
 
 
@@ -280,7 +275,3 @@ def _denied(fetch: Fetch, response: httpx.Response) -> FetchFailed:
             return failed(f"{told}: the id may be none of this shop's", transient=False)
     redirected = ": redirects are not followed, so look at the address" if status < 400 else ""
     return failed(f"{told}{redirected}", transient=False)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

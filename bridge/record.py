@@ -7,14 +7,11 @@ that a later mapping could not use.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC
-from decimal import Decimal
 from typing import Any
 
-import simplejson
-
+from bridge import exact
 from bridge.journal.protocol import ERASE, FETCH, Arrival, Planned, Stored
 from bridge.mapping.run import body_key
 from bridge.mapping.source import Source
@@ -89,18 +86,18 @@ def keep_headers(source: Source, request: InboundRequest) -> bytes:
     """Write the headers and query that the source file reads; nothing else is kept."""
     headers = {name: value for name, value in request.headers.items() if name in source.headers}
     query = {name: value for name, value in request.query.items() if name in source.queries}
-    return json.dumps({"headers": headers, "query": query}).encode()
+    return exact.write({"headers": headers, "query": query})
 
 
 def keep_resources(source: Source, fetched: Mapping[str, Any]) -> bytes:
     """Write what was fetched and is read afterwards; nothing else is kept."""
     kept = {name: one for name, one in fetched.items() if name in source.resources}
-    return simplejson.dumps(kept, use_decimal=True).encode()
+    return exact.write(kept)
 
 
 def recall(stored: Stored) -> InboundRequest:
     """Make the request that the journal kept."""
-    kept = json.loads(stored.headers)
+    kept = exact.read(stored.headers)
     return InboundRequest(
         store=stored.store,
         method="POST",
@@ -115,5 +112,5 @@ def read_resources(stored: Stored) -> Mapping[str, Any] | None:
     """What was fetched, with exact numbers; None when nothing was."""
     if stored.resource is None:
         return None
-    resources: Mapping[str, Any] = json.loads(stored.resource, parse_float=Decimal)
+    resources: Mapping[str, Any] = exact.read(stored.resource)
     return resources

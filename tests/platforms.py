@@ -41,8 +41,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import simplejson
-
+from bridge import exact
 from bridge.fixtures import ARRIVED, Case
 from bridge.types import InboundRequest
 from tests.real import CORPUS
@@ -107,7 +106,7 @@ def _real(platform: str, rule: Mapping[str, Any], path: Path, topic: str) -> Rea
         resources[rule["resource"]] = [document] if rule.get("listed") else document
         body = rule["body"].replace("{topic}", topic).encode()
     else:
-        inner = simplejson.dumps(document, use_decimal=True)
+        inner = exact.write(document).decode()
         envelope = rule.get("envelope", "{document}").replace("{topic}", topic)
         body = envelope.replace("{document}", inner).encode()
     request = InboundRequest(

@@ -71,6 +71,7 @@ ROWS = [
         "currency",
         "phones",
         "compact",
+        "exact",
         "python",
         "retry_after",
     },
@@ -78,7 +79,7 @@ ROWS = [
 #: Rooms that are functions of values: they read no clock and touch nothing outside.
 PURE = {"verify", "mapping", "destinations", "answer", "redact", "derive", "event", "fields"} | {
     "types", "errors", "kinds", "currency", "plan", "record", "tokens", "engines", "phones",
-    "compact", "python", "retry_after", "causes", "breaker",
+    "compact", "exact", "python", "retry_after", "causes", "breaker",
 }  # fmt: skip
 OUTSIDE = {"starlette", "sqlite3", "os", "time", "asyncio", "httpx", "socket", "subprocess"}
 #: Sources that are a specification which anyone may follow, and no platform.

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import simplejson
 import uvicorn
 from typer.testing import CliRunner
 
+from bridge import exact
 from bridge.app import configure
 from bridge.cli import app
 from bridge.errors import ConfigError, SettingsError
@@ -34,7 +34,7 @@ def run(*arguments: str) -> Any:
 
 
 def printed(*arguments: str) -> Any:
-    return simplejson.loads(run(*arguments).stdout, use_decimal=True)
+    return exact.read(run(*arguments).stdout)
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ def test_map_says_whom_a_request_erases_and_what_is_left_to_a_person() -> None:
     assert erased["customer"] == ["alguem.inventado@example.com", "8100000000065"]
     assert erased["orders"] == ["6100000000001", "6100000000002"]
     assert left.exit_code == 0
-    assert simplejson.loads(left.stdout)["status"] == "person"
+    assert exact.read(left.stdout)["status"] == "person"
     assert "asks to erase what is kept of the store, and its body does not" in left.stdout
 
 

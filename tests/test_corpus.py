@@ -19,7 +19,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bridge.destinations.endpoint import encode
+from bridge import exact
 from bridge.fixtures import ARRIVED, Case, cases, plan_of, read_headers, route
 from bridge.load import Loaded
 from bridge.plan import Plan, plan
@@ -64,7 +64,7 @@ def assert_sound(found: Plan) -> None:
     """Payloads keep the contract, and the lines of an order add up to its total."""
     validators = contract()
     for name, payload in found.payloads.items():
-        sent = json.loads(encode(payload.document))
+        sent = json.loads(exact.write(payload.document))
         assert list(validators[name].iter_errors(sent)) == []
         products = payload.document.get("Products")
         if products and payload.document["IsCompleted"]:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import simplejson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge import exact
 from bridge.errors import BridgeError
 from bridge.fixtures import Case, cases, plan_of
 from bridge.load import Loaded
@@ -52,7 +52,7 @@ def changed(body: Any, path: tuple[Any, ...], new: Any) -> bytes:
         del holder[path[-1]]
     else:
         holder[path[-1]] = new
-    return simplejson.dumps(out, use_decimal=True).encode()
+    return exact.write(out)
 
 
 def replaced(case: Case, body: bytes) -> Case:

@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import simplejson
 
+from bridge import exact
 from bridge.fixtures import Case, plan_of, read_case
 from bridge.load import Loaded
 from tests.platforms import FIXTURES
@@ -41,7 +41,7 @@ def changed(case: Case, path: tuple[Any, ...], new: Any) -> Case:
     assert holder[steps[-1]] != new
     holder[steps[-1]] = new
     if in_body:
-        body = simplejson.dumps(document, use_decimal=True).encode()
+        body = exact.write(document)
         return replace(case, request=replace(case.request, body=body))
     return replace(case, resources={**case.resources, part: document})
 

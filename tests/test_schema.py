@@ -16,11 +16,11 @@ from functools import cache
 from typing import Any
 
 import pytest
-import simplejson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
+from bridge import exact
 from bridge.fixtures import Case, cases, plan_of, read_case
 from bridge.load import Loaded
 from bridge.schema import store_event_schema
@@ -226,10 +226,10 @@ def events() -> st.SearchStrategy[Any]:
 def test_whatever_fits_the_schema_is_mapped_or_contradicts_itself(
     document: Any, loaded: Loaded
 ) -> None:
-    plain = json.loads(simplejson.dumps(document, use_decimal=True))
+    plain = json.loads(exact.write(document))
     assert complaints(plain) == ""
     case = read_case(FIXTURES / SOURCE / "order_paid")
-    body = simplejson.dumps(document, use_decimal=True).encode()
+    body = exact.write(document)
 
     planned = plan_of(replace(case, request=replace(case.request, body=body)), loaded)
 

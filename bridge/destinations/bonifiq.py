@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from bridge import exact
 from bridge.destinations.bonifiq_models import (
     ERRORS,
     AffiliateRequest,
@@ -25,7 +26,7 @@ from bridge.destinations.bonifiq_models import (
     OrderRequest,
     OrderResult,
 )
-from bridge.destinations.endpoint import Account, Call, Endpoint, encode
+from bridge.destinations.endpoint import Account, Call, Endpoint
 from bridge.destinations.judge import (
     Rules,
     integer,
@@ -60,7 +61,7 @@ def _write(path: str, document: Mapping[str, Any], account: Account) -> Call:
             "content-type": "application/json",
             "accept": "application/json",
         },
-        encode(document),
+        exact.write(document),
     )
 
 

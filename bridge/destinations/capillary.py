@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bridge import exact
 from bridge.destinations.capillary_models import (
     CODES,
     MERGES,
@@ -36,7 +37,6 @@ from bridge.destinations.endpoint import (
     Login,
     Option,
     Token,
-    encode,
 )
 from bridge.destinations.judge import (
     Rules,
@@ -78,7 +78,7 @@ def _write(document: Mapping[str, Any], account: Account) -> Call:
     skip = "true" if account.options.get("skip_change_identifier", True) else "false"
     path = f"/v2/integrations/customer/upsert/bulk?skipChangeIdentifier={skip}"
     headers = {**_JSON, **(_oauth(account) if account.token else _basic(account))}
-    return Call("POST", _base(account) + path, headers, b"[" + encode(document) + b"]")
+    return Call("POST", _base(account) + path, headers, b"[" + exact.write(document) + b"]")
 
 
 def _base(account: Account) -> str:
@@ -223,7 +223,7 @@ def _wants_token(account: Account) -> bool:
 
 def _write_login(account: Account) -> Call:
     named = {name: account.credentials[name] for name in ("key", "secret")}
-    return Call("POST", f"{_base(account)}/v3/oauth/token/generate", _JSON, encode(named))
+    return Call("POST", f"{_base(account)}/v3/oauth/token/generate", _JSON, exact.write(named))
 
 
 def _read_login(reply: Reply) -> Token | Verdict:

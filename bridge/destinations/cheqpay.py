@@ -18,7 +18,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from bridge.destinations.endpoint import Account, Call, Choice, Endpoint, Option, encode
+from bridge import exact
+from bridge.destinations.endpoint import Account, Call, Choice, Endpoint, Option
 from bridge.destinations.judge import (
     Rules,
     judge,
@@ -140,7 +141,7 @@ def _write(document: Mapping[str, Any], account: Account) -> Call:
             "content-type": "application/json",
             "accept": "application/json",
         },
-        encode(document),
+        exact.write(document),
     )
 
 

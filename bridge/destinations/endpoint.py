@@ -12,20 +12,17 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import simplejson
 from pydantic import BaseModel, TypeAdapter
 
+from bridge import exact
 from bridge.python import Source
 from bridge.types import Reply, Verdict
 
 Choice = str | int | bool
-_encoder = partial(simplejson.JSONEncoder, use_decimal=True, ensure_ascii=False, allow_nan=False)
-_READABLE = _encoder()
-_CANONICAL = _encoder(sort_keys=True, separators=(",", ":"))
 _JSON = frozenset({str, int, bool, Decimal})  #: what a document holds as it is
 _NONE = type(None)
 _rfc3339 = TypeAdapter(datetime).serializer.to_python
@@ -212,20 +209,7 @@ def _named(values: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: one for name, one in written.items() if one is not None} or None
 
 
-def encode(document: Mapping[str, Any], *, canonical: bool = False) -> bytes:
-    """
-    Write a payload as JSON: Decimals as exact numbers, nothing escaped that need not be.
-
-    Args:
-        document: Text, numbers, booleans, lists and objects; the caller has made dates to text.
-        canonical: Sort the names, for a fingerprint.
-    """
-    encoder = _CANONICAL if canonical else _READABLE
-    text: str = encoder.encode(document)
-    return text.encode()
-
-
 def fingerprint(endpoint: Endpoint, document: Mapping[str, Any]) -> bytes:
     """SHA-256 of the payload without what the endpoint declares volatile."""
     lasting = {name: value for name, value in document.items() if name not in endpoint.volatile}
-    return hashlib.sha256(encode(lasting, canonical=True)).digest()
+    return hashlib.sha256(exact.canonical(lasting)).digest()

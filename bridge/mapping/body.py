@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bridge import compact
+from bridge import compact, exact
 from bridge.causes import Code
 from bridge.errors import BodyUnreadable
 from bridge.kinds import Refused
@@ -32,13 +31,13 @@ def read_body(request: InboundRequest, *, token: bool = False) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     code: Code
     try:
-        text = request.body.decode("utf-8-sig")  # RFC 8259 lets a reader ignore the mark
         if token:
-            found = compact.parts(text)
-            text = (compact.decode(found[1]) or b"").decode() if found else text
-        elif kind == _FORM:
+            found = compact.parts(request.body.decode("utf-8-sig"))
+            return exact.read((compact.decode(found[1]) or b"").decode() if found else request.body)
+        if kind == _FORM:
+            text = request.body.decode("utf-8-sig")
             return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        return exact.read(request.body)
     except UnicodeDecodeError as error:
         problem = f"found a body that is no UTF-8 from byte {error.start}, wanted JSON"
         code = "not_unicode"
@@ -54,10 +53,6 @@ def read_body(request: InboundRequest, *, token: bool = False) -> Any:
         if kind == _FORM:
             problem, code = "found a form with a field that has no '='", "not_form"
     raise BodyUnreadable([Problem("", 0, 0, problem, "body", code=code)])
-
-
-def _refuse_constant(name: str) -> Any:
-    raise Refused(f"found {name}, which is no JSON number", "not_json")
 
 
 def parsed(source: Source, body: Any) -> Any:
@@ -77,7 +72,7 @@ def _replace(value: Any, path: Path, at: int) -> Any:
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value, parse_float=Decimal, parse_constant=_refuse_constant)
+            return exact.read(value)
         except (ValueError, ArithmeticError, RecursionError, Refused):
             problem = "found text that is no JSON, where `parse` wants some"
             raise BodyUnreadable([Problem("", 0, 0, problem, "body", code="not_json")]) from None

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import simplejson
+import msgspec
 from starlette.requests import Request
 
 from bridge.sandbox.check import parse
@@ -44,7 +44,7 @@ def record(endpoint: Endpoint, came: Came) -> dict[str, Any]:
     JSON is shown in the sender's own text, because reading and writing it again may change how
     a number is written.  Credentials are not shown.
     """
-    body = came.text if came.problem else simplejson.RawJSON(came.text)
+    body = came.text if came.problem else msgspec.Raw(came.text)
     return {
         "endpoint": endpoint.name,
         "path": came.path,

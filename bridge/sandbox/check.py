@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import simplejson
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+
+from bridge import exact
+from bridge.kinds import Refused
 
 # Named one by one: a format whose library is not installed is an error here, where a checker of
 # all formats would let every text pass.
@@ -66,13 +69,15 @@ def parse(raw: bytes) -> Any:
     if raw.startswith(codecs.BOM_UTF8):
         raise ValueError("the body starts with a byte order mark, which JSON has not")
     try:
-        return simplejson.loads(raw.decode(), use_decimal=True)
+        return exact.read(raw)
     except UnicodeDecodeError as error:
         raise ValueError(f"the body is not UTF-8 at byte {error.start}") from None
-    except simplejson.JSONDecodeError as error:
+    except json.JSONDecodeError as error:
         raise ValueError(
             f"the body is not JSON at line {error.lineno} column {error.colno}"
         ) from None
+    except Refused as refused:
+        raise ValueError(f"the body is not JSON: {refused}") from None
     except RecursionError:
         raise ValueError("the body is nested too deeply") from None
     except (ValueError, ArithmeticError):

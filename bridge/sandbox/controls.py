@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import simplejson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bridge import exact
 from bridge.sandbox.behave import Behaviour, read_rule
 from bridge.sandbox.endpoint import Shelf
 from bridge.sandbox.tokens import Tokens
@@ -80,5 +80,4 @@ def controls(memory: Memory) -> list[Route]:
 
 def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Write a document as a JSON answer; numbers stay exact."""
-    text = simplejson.dumps(document, use_decimal=True)
-    return Response(text, status, headers, "application/json")
+    return Response(exact.write(document), status, headers, "application/json")

@@ -22,10 +22,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import simplejson
-
+from bridge import exact
 from bridge.destinations import ENDPOINTS
-from bridge.destinations.endpoint import document, encode, fingerprint
+from bridge.destinations.endpoint import document, fingerprint
 from bridge.event import Event
 from bridge.load import Loaded, load, strict
 from bridge.mapping.body import read_body
@@ -68,7 +67,7 @@ def order_of(lines: int) -> InboundRequest:
         for at in range(lines)
     ]
     body["total_price"] = str(Decimal("98.10") * lines + Decimal("15.90"))
-    return webhook(body=simplejson.dumps(body, use_decimal=True).encode())
+    return webhook(body=exact.write(body))
 
 
 def stages(loaded: Loaded, lines: int) -> Mapping[str, Stage]:
@@ -117,7 +116,7 @@ def stages(loaded: Loaded, lines: int) -> Mapping[str, Stage]:
         "document": lambda: document(made),
         BOTH_HOPS: lambda: document(payload(event())),
         "fingerprint": lambda: fingerprint(endpoint, filled),
-        "encode": lambda: encode(filled),
+        "encode": lambda: exact.write(filled),
         "plan": lambda: plan(verified, route, {}),
     }
 

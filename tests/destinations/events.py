@@ -17,9 +17,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from bridge import exact
 from bridge.derive import build
 from bridge.destinations import ENDPOINTS
-from bridge.destinations.endpoint import document, encode
+from bridge.destinations.endpoint import document
 from bridge.errors import PayloadInvalid
 from bridge.event import Event, EventType
 from bridge.fields import read_document, read_email, read_text
@@ -197,4 +198,4 @@ def sent(endpoint: str, event: Event, settings: Mapping[str, Any] | None = None)
         return error
     if isinstance(model, Skipped):
         return model
-    return json.loads(encode(document(model)), parse_float=Decimal)
+    return json.loads(exact.write(document(model)), parse_float=Decimal)

@@ -524,7 +524,7 @@ class TestWrite:
         call = endpoint.write({"OrderTotal": Decimal("119.90"), "Name": "João"}, self.ACCOUNT)
 
         assert (call.method, call.url) == ("POST", url)
-        assert call.content == '{"OrderTotal": 119.90, "Name": "João"}'.encode()
+        assert call.content == '{"OrderTotal":119.90,"Name":"João"}'.encode()
         assert call.headers["content-type"] == "application/json"
         assert call.headers["accept"] == "application/json"
 

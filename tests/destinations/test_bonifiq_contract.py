@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
+from bridge import exact
 from bridge.destinations import ENDPOINTS, bonifiq_models
 from bridge.destinations.bonifiq import AFFILIATE, CUSTOMER, ORDER
 from bridge.destinations.bonifiq_models import Answer
-from bridge.destinations.endpoint import Account, Endpoint, document, encode
+from bridge.destinations.endpoint import Account, Endpoint, document
 from bridge.types import Reply
 from tests.destinations.test_bonifiq import RESULTS, envelope
 
@@ -92,7 +93,7 @@ def violations(endpoint: Endpoint, sent: object) -> list[str]:
 def sent_by(endpoint: Endpoint, payload: Mapping[str, Any]) -> Any:
     """What the destination reads of a payload, from the bytes."""
     model = endpoint.model.model_validate(payload)
-    return json.loads(encode(document(model)), parse_float=Decimal)
+    return json.loads(exact.write(document(model)), parse_float=Decimal)
 
 
 MOMENTS = st.datetimes(

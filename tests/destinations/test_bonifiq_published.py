@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
+from bridge import exact
 from bridge.destinations import ENDPOINTS
-from bridge.destinations.endpoint import document, encode
+from bridge.destinations.endpoint import document
 from bridge.types import Reply
 from tests.destinations.test_bonifiq import FULL_AFFILIATE, FULL_CUSTOMER, FULL_ORDER, RESULTS
 from tests.real import SHARED, needs
@@ -80,7 +81,7 @@ def test_the_printed_request_is_sent_as_it_is_printed(endpoint: str) -> None:
 
     model = ENDPOINTS[endpoint].model.model_validate(mapped(request))
 
-    assert json.loads(encode(document(model))) == request
+    assert json.loads(exact.write(document(model))) == request
 
 
 @pytest.mark.parametrize("endpoint", PAGES)

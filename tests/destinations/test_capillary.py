@@ -22,11 +22,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bridge import exact
 from bridge.derive import build
 from bridge.destinations import ENDPOINTS, capillary_models
 from bridge.destinations.capillary import CUSTOMER
 from bridge.destinations.capillary_models import CODES, MERGES, TRANSIENT, CustomerRequest
-from bridge.destinations.endpoint import Account, Token, document, encode
+from bridge.destinations.endpoint import Account, Token, document
 from bridge.destinations.judge import last_word
 from bridge.destinations.model import Body
 from bridge.engines import ENGINES
@@ -286,7 +287,7 @@ class TestRequest:
         call = CUSTOMER.write(document(CustomerRequest.model_validate(FULL)), TILL)
 
         assert call.method == "POST"
-        assert call.content == b"[" + encode(FULL) + b"]"
+        assert call.content == b"[" + exact.write(FULL) + b"]"
         assert json.loads(call.content, parse_float=Decimal) == [FULL]
 
     @pytest.mark.parametrize(

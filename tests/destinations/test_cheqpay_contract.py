@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, ValidationError
 
+from bridge import exact
 from bridge.destinations.cheqpay import (
     CUSTOMER,
     CustomerAnswer,
@@ -31,7 +32,7 @@ from bridge.destinations.cheqpay import (
     NotificationOptions,
     StoredOptions,
 )
-from bridge.destinations.endpoint import Account, document, encode
+from bridge.destinations.endpoint import Account, document
 from bridge.errors import PayloadInvalid
 from bridge.types import Reply, Skipped
 from tests.destinations.events import EMAILS, events, sent, settings_of
@@ -77,7 +78,7 @@ def violations(sent: object) -> list[str]:
 
 def sent_of(payload: Mapping[str, Any]) -> Any:
     """What Cheqpay reads of a payload, from the bytes."""
-    return json.loads(encode(document(CUSTOMER.model.model_validate(payload))))
+    return json.loads(exact.write(document(CUSTOMER.model.model_validate(payload))))
 
 
 TEXTS = st.text(max_size=20)

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from bridge.destinations.endpoint import Account, Call, Endpoint, document, encode, fingerprint
+from bridge import exact
+from bridge.destinations.endpoint import Account, Call, Endpoint, document, fingerprint
 from bridge.types import Verdict
 
 
@@ -49,36 +50,10 @@ def endpoint(volatile: frozenset[str] = frozenset()) -> Endpoint:
         credentials=((),),
         identity=lambda payload: str(payload["text"]),
         personal=False,
-        write=lambda payload, account: Call("POST", account.base_url, {}, encode(payload)),
+        write=lambda payload, account: Call("POST", account.base_url, {}, exact.write(payload)),
         judge=lambda reply: Verdict("delivered"),
         volatile=volatile,
     )
-
-
-class TestEncode:
-    @pytest.mark.parametrize(
-        ("amount", "written"),
-        [
-            ("119.90", b"119.90"),
-            ("0.10", b"0.10"),
-            ("0", b"0"),
-            ("12345678901234567.89", b"12345678901234567.89"),  # a float would end in .0
-        ],
-    )
-    def test_a_decimal_is_written_as_the_number_it_is_and_never_as_text(self, amount, written):
-        assert encode({"a": Decimal(amount)}) == b'{"a": ' + written + b"}"
-
-    def test_letters_are_written_as_they_are(self):
-        assert encode({"Name": "João"}) == '{"Name": "João"}'.encode()
-
-    def test_a_number_that_json_does_not_have_is_refused(self):
-        with pytest.raises(ValueError, match="JSON compliant"):
-            encode({"a": float("nan")})
-
-    def test_canonical_json_sorts_the_names_at_every_depth_and_has_no_spaces(self):
-        assert encode({"b": {"d": 1, "c": [2, 3]}, "a": 1}, canonical=True) == (
-            b'{"a":1,"b":{"c":[2,3],"d":1}}'
-        )
 
 
 class TestFingerprint:

@@ -268,7 +268,7 @@ NOT_JSON = {
     "nothing": (b"", "not JSON at line 1 column 1"),
     "a form": (b"OriginalId=1", "not JSON at line 1 column 1"),
     "half a body": (b'{"OriginalId":\n"1"', "not JSON at line 2 column 4"),
-    "NaN": (b'{"OriginalId": NaN}', "not JSON at line 1 column 16"),
+    "NaN": (b'{"OriginalId": NaN}', "not JSON: found NaN"),
     "no UTF-8": (b'{"OriginalId": "\xff"}', "not UTF-8 at byte 16"),
     "a byte order mark": (b'\xef\xbb\xbf{"OriginalId": "1"}', "byte order mark"),
     "an endless list": (b"[" * 50_000, "nested too deeply"),

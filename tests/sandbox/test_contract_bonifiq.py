@@ -7,11 +7,11 @@ which date comes first, nor of text that is only spaces: there the sandbox is st
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import simplejson
 
 from bridge.sandbox.contracts import Schema, bonifiq
 from tests.sandbox.bodies import (
@@ -203,7 +203,7 @@ def test_a_schema_has_the_fields_of_the_contract(ours: Schema, theirs: str):
 )
 async def test_an_answer_has_every_field_of_the_contract(client, endpoint, body, parts):
     answer = await client.post(PATHS[endpoint], json=body)
-    result = simplejson.loads(answer.content)["Result"]
+    result = json.loads(answer.content)["Result"]
 
     for part, schema in parts.items():
         assert set(result[part] if part else result) == set(

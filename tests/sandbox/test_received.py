@@ -45,8 +45,8 @@ async def test_stored_numbers_keep_their_zeros(client):
         ORDER_PATH, content=sent, headers={"Content-Type": "application/json"}
     )
 
-    assert '"OrderTotal": 196.20,' in answer.text
-    assert '"OrderTotal": 196.20,' in (await client.get("/_state")).text
+    assert '"OrderTotal":196.20,' in answer.text
+    assert '"OrderTotal":196.20,' in (await client.get("/_state")).text
 
 
 async def test_requests_are_listed_in_the_order_of_their_arrival(client):
