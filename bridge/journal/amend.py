@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.journal import causes, keys
-from bridge.journal.arrivals import Parent, add, hashed, insert, lanes_of, open_lane, written
+from bridge.journal.arrivals import Parent, add, hashed, insert, lanes_of, planned_version, written
 from bridge.journal.bodies import keep_resource
 from bridge.journal.deliveries import SETTLE, Delivery, attempt, deliveries, is_ours
 from bridge.journal.lanes import Claim, accept, version_of
@@ -81,7 +81,7 @@ def expand(tx: Transaction, flight: Flight, fetched: Fetched) -> Steps[tuple[Rec
     """
     entry = flight.entry
     settled = attempt(tx, flight) | {"state": "delivered", "reason": ""}
-    if (yield from one(SETTLE, settled)) is None:
+    if not (yield from count(SETTLE, settled)):
         ours = yield from is_ours(tx, flight, "delivered")
         *_, problem, dead = yield from _facts(entry)
         standings = yield from _standings(tx, entry)
@@ -201,7 +201,7 @@ def _put_back(entry: int, values: Mapping[str, Any], new: Planned | None) -> Ste
 def _add_queued(tx: Transaction, parent: Parent, planned: Planned) -> Steps[None]:
     given = Claim(planned.state, reason=readable(planned.reason))
     next_at = tx.now if planned.state == "queued" else None
-    version = yield from open_lane(tx, parent, planned)
+    version = yield from planned_version(tx, parent, planned)
     yield from insert(tx, parent, planned, version, given, next_at=next_at)
 
 
@@ -221,7 +221,7 @@ def _renewed(
         return values
     if new.state != "queued":
         return values | {"state": new.state, "reason": readable(new.reason)}
-    version = yield from open_lane(tx, parent, new)
+    version = yield from planned_version(tx, parent, new)
     return values | version | {"target": new.target, "print": new.print}
 
 

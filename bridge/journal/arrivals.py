@@ -15,7 +15,7 @@ from bridge.journal import causes
 from bridge.journal.bodies import keep_body
 from bridge.journal.deliveries import LOOK_AGAIN, Delivery, delay_of, deliveries, take
 from bridge.journal.keys import subject_of
-from bridge.journal.lanes import OPEN_LANE, Claim, claim
+from bridge.journal.lanes import Claim, claim
 from bridge.journal.protocol import Arrival, Flight, Planned, Receipt, Standing
 from bridge.journal.transaction import Steps, Transaction, do, each, foreseen, one, readable
 from bridge.types import Outcome
@@ -130,7 +130,7 @@ def _again(tx: Transaction, delivery: Delivery) -> Steps[Standing]:
 
 def add(tx: Transaction, parent: Parent, planned: Planned) -> Steps[Standing]:
     """Insert a delivery and ask for its lane."""
-    version = yield from open_lane(tx, parent, planned)
+    version = yield from planned_version(tx, parent, planned)
     if planned.state == "queued" and planned.put_off is None:
         given = yield from claim(tx, version, planned.print, parent.park)
     else:
@@ -159,13 +159,10 @@ def add(tx: Transaction, parent: Parent, planned: Planned) -> Steps[Standing]:
     )
 
 
-def open_lane(tx: Transaction, parent: Parent, planned: Planned) -> Steps[dict[str, Any]]:
-    """Give the version of a planned delivery, and see that it has a lane."""
-    lane = yield from tx.lane(planned, parent.entry)
-    if planned.state == "queued":
-        yield from do(OPEN_LANE, {"lane": lane})
+def planned_version(tx: Transaction, parent: Parent, planned: Planned) -> Steps[dict[str, Any]]:
+    """Give the values by which the statements compare a planned delivery."""
     return {
-        "lane": lane,
+        "lane": (yield from tx.lane(planned, parent.entry)),
         "stamp": planned.stamp or parent.recorded_at * 1000,
         "tie": planned.tie,
         "entry": parent.entry,

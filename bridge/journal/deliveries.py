@@ -50,7 +50,6 @@ UPDATE delivery SET state = :state, reason = :reason, settled_at = :now
 SETTLE = """
 UPDATE delivery SET state = :state, reason = :reason, settled_at = :now
  WHERE entry = :entry AND endpoint = :endpoint AND state = 'flying' AND token = :token
-RETURNING entry
 """
 
 # What became ours while it was flying is not left to the store.  At its horizon it is looked at,
@@ -61,7 +60,6 @@ UPDATE delivery
        next_at = coalesce(CASE WHEN :next_at > until THEN until ELSE :next_at END,
                           CASE park WHEN 1 THEN :now END)
  WHERE entry = :entry AND endpoint = :endpoint AND state = 'flying' AND token = :token
-RETURNING entry
 """
 
 UNCOUNT = """
@@ -178,7 +176,7 @@ def settle(
     """Write the last word of a flight; False when its lane has been given to others."""
     reason = readable(reason)
     values = attempt(tx, flight) | {"state": state, "reason": reason}
-    if (yield from one(SETTLE, values)) is None:
+    if not (yield from count(SETTLE, values)):
         ours = yield from is_ours(tx, flight, state)
         if state == "delivered" and not ours:
             yield from report_late(tx, flight, accepted=True, reason=reason)
@@ -207,7 +205,7 @@ def back(
     reason = readable(reason)
     next_at = None if delay is None else tx.now + delay_of(delay)
     values = attempt(tx, flight) | {"next_at": next_at, "unsure": unsure, "reason": reason}
-    if (yield from one(BACK, values)) is None:
+    if not (yield from count(BACK, values)):
         ours = yield from is_ours(tx, flight, "queued")
         if unsure and not ours:
             yield from report_late(tx, flight, accepted=False, reason=reason)

@@ -168,6 +168,9 @@ class DurableJournal(Generic[E]):
         def begin(tx: Transaction) -> Steps[int]:
             row = yield from one(REGISTER, {"host": self._host})
             assert row is not None  # noqa: S101 - an INSERT without a guard returns its row
+            if self._lock is not None:
+                # The transaction was undone and runs again, perhaps to the same number.
+                self._lock.close()
             # Locked before the row can be seen: nobody ever finds a living worker's lock free.
             self._lock = life.hold(self._folder, row[0])
             tx.me = row[0]

@@ -13,23 +13,29 @@ from bridge.journal.protocol import Flight
 from bridge.journal.transaction import Steps, Transaction, count, do, one
 from bridge.types import State
 
-OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
+# A barrier that this very entry raised never stands in its own way.
+_FREE = """
+lane.holder IS NULL
+AND (lane.mark_entry IS NULL OR lane.mark_entry = :entry
+     OR (lane.mark_stamp, lane.mark_tie, lane.mark_entry) < (:stamp, :tie, :entry))
+"""
 
-# A barrier that this very entry raised never stands in its own way.  A worker that was declared
-# gone gets nothing: its lanes are being taken over.
-TAKE = """
-UPDATE lane SET token = token + 1, holder = :me, flying = :entry
- WHERE lane = :lane AND holder IS NULL
-   AND (mark_entry IS NULL OR mark_entry = :entry
-        OR (mark_stamp, mark_tie, mark_entry) < (:stamp, :tie, :entry))
-   AND EXISTS (SELECT 1 FROM worker WHERE id = :me AND gone = 0)
+# A lane that nobody knows yet is made by whoever takes it.  A worker that was declared gone gets
+# nothing: its lanes are being taken over.  What is free is asked twice: a lane that is seen to be
+# held is not waited for, and the row that is locked in the end decides.
+TAKE = f"""
+INSERT INTO lane (lane, token, holder, flying)
+SELECT :lane, 1, :me, :entry
+ WHERE EXISTS (SELECT 1 FROM worker WHERE id = :me AND gone = 0)
+   AND NOT EXISTS (SELECT 1 FROM lane WHERE lane = :lane AND NOT ({_FREE}))
    AND NOT EXISTS (SELECT 1 FROM delivery q
                     WHERE q.lane = :lane AND q.state = 'queued' AND q.next_at IS NOT NULL
                       AND (q.stamp, q.tie, q.entry) > (:stamp, :tie, :entry))
+ON CONFLICT (lane) DO UPDATE
+   SET token = lane.token + 1, holder = excluded.holder, flying = excluded.flying
+ WHERE {_FREE}
 RETURNING token, done_entry, done_print, mark_entry, dirty
-"""
-
-OPEN_LANE = "INSERT INTO lane (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING"
+"""  # noqa: S608 - nothing from outside is in it
 
 WHY_NOT = """
 SELECT holder, done_entry, (done_stamp, done_tie, done_entry) > (:stamp, :tie, :entry),
@@ -38,6 +44,8 @@ SELECT holder, done_entry, (done_stamp, done_tie, done_entry) > (:stamp, :tie, :
   FROM lane WHERE lane = :lane
 """
 
+# It also tells whether anybody waits in the lane, since nearly always nobody does.
+#
 # What the destination shows is the last print that was delivered.  After `ignored` it still is,
 # unless an attempt without an answer came between.  No mark is lowered: a takeover has raised
 # it to what flew before anybody else could take the lane.
@@ -49,6 +57,7 @@ UPDATE lane
        done_print = CASE WHEN :sent THEN :print
                          WHEN mark_entry = done_entry THEN done_print END
  WHERE lane = :lane AND token = :token
+RETURNING EXISTS (SELECT 1 FROM delivery q WHERE q.lane = :lane AND q.state = 'queued')
 """
 
 RELEASE = """
@@ -67,9 +76,6 @@ UPDATE lane SET done_stamp = :stamp, done_tie = :tie, done_entry = :entry, done_
  WHERE lane = :lane
    AND (done_entry IS NULL OR (done_stamp, done_tie, done_entry) < (:stamp, :tie, :entry))
 """
-
-# Asked first, since nearly always nobody does and this is the cheapest way to know.
-ANY_WAITS = "SELECT 1 FROM delivery WHERE lane = :lane AND state = 'queued' LIMIT 1"
 
 SUPERSEDE = """
 UPDATE delivery SET state = 'stale', reason = :reason, settled_at = :now
@@ -114,8 +120,6 @@ def claim(
     """
     row = yield from one(TAKE, version | {"me": tx.me})
     if row is None:
-        # It may have just been removed as one that nobody used.
-        yield from do(OPEN_LANE, {"lane": version["lane"]})
         return (yield from why_not(version, park=park))
     token, done_entry, done_print, mark_entry, dirty = row
     if print_ is not None and print_ == done_print and mark_entry == done_entry and not dirty:
@@ -147,8 +151,8 @@ def accept(
     tx: Transaction, version: dict[str, Any], token: int, print_: bytes | None, *, sent: bool
 ) -> Steps[None]:
     """Free the lane behind a delivery that is done, and settle what is older as stale."""
-    yield from do(ACCEPT, version | {"token": token, "print": print_, "sent": sent})
-    if (yield from one(ANY_WAITS, version)):
+    row = yield from one(ACCEPT, version | {"token": token, "print": print_, "sent": sent})
+    if row is None or row[0]:
         yield from supersede(tx, version)
         yield from wake(tx, version["lane"])
 

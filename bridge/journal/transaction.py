@@ -11,6 +11,7 @@ Statements are written for SQLite and PostgreSQL alike, with ``:name`` for a val
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -33,6 +34,9 @@ class Ask(NamedTuple):
 
 
 Steps = Generator[Ask, Any, T]
+
+# Literals and casts hold colons that name nothing.
+_NAME = re.compile(r"'(?:[^']|'')*'|::|:([a-z]\w*)")
 
 _MOST = {"store": 2**16 - 1, "endpoint": 2**8 - 1, "key": 2**16 - 1}
 
@@ -120,6 +124,26 @@ class Transaction:
         return keys.key_of(
             self.secret, number, arrival.store, arrival.topic, arrival.key, arrival.resource
         )
+
+
+def numbered(sql: str, write: Callable[[int, str], str]) -> tuple[str, tuple[str, ...]]:
+    """
+    Give a statement with numbers for its values, and their names in the order of the numbers.
+
+    Args:
+        write: Spells a value's number, which counts from one; it is told the name, too.
+    """
+    names: list[str] = []
+
+    def replace(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name is None:
+            return found.group()
+        if name not in names:
+            names.append(name)
+        return write(names.index(name) + 1, name)
+
+    return _NAME.sub(replace, sql), tuple(names)
 
 
 def readable(text: str) -> str:

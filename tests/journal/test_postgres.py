@@ -350,7 +350,10 @@ class TestRaces:
         first = await near.take(flight.entry, flight.endpoint)
         second = await near.take(flight.entry, flight.endpoint)
 
-        assert [first.outcome.state, second.outcome.state] == ["queued", "flying"]
+        assert [first.outcome.state, second.outcome.state] == ["flying", "flying"]
+        assert [first.flight is not None, second.flight] == [True, None]
+        async with postgres.connection(database) as db:
+            assert await db.fetchval("SELECT flying FROM lane") == flight.entry
 
     async def test_a_deadlock_is_tried_again(
         self, near: PostgresJournal, postgres: Server, database: str
@@ -393,6 +396,18 @@ class TestRaces:
         assert isinstance(stuck, JournalUnavailable)
         assert free is True
         assert await near.settle(flight, "delivered")
+
+    async def test_a_lane_that_is_held_is_not_waited_for(
+        self, near: PostgresJournal, postgres: Server, database: str
+    ):
+        """Nodes that wait for what the other settles would wait in a circle."""
+        flight = await fly(near, "e1", planned("1", at=10))
+        async with postgres.connection(database) as other, other.transaction():
+            await other.execute("UPDATE lane SET dirty = 0 WHERE lane = $1", flight.lane)
+
+            standing = await record(near, "e2", planned("1", at=20))
+
+        assert (standing.outcome.state, standing.held) == ("queued", True)
 
     async def test_who_freezes_inside_a_transaction_loses_its_locks(
         self, near: PostgresJournal, backend: PostgresBackend, monkeypatch: pytest.MonkeyPatch

@@ -251,6 +251,31 @@ class TestTrouble:
         assert isinstance(wrong, LookupError)
         assert [type(first), type(second)] == [Receipt, Receipt]
 
+    async def test_beside_one_that_fails_a_worker_registers_once(self, world: World):
+        onlooker = await world.worker(register=False)
+        assert isinstance(onlooker, SqliteJournal)
+
+        with stalled(onlooker):
+            registered = asyncio.ensure_future(onlooker._register())
+            await asyncio.sleep(0)
+            wrong = asyncio.ensure_future(onlooker.replay(77, []))
+            await asyncio.sleep(0)
+        _, told = await asyncio.gather(registered, wrong, return_exceptions=True)
+
+        assert isinstance(told, LookupError)
+        assert await onlooker.beat()
+        assert (await record(onlooker, "e1", planned())).flight
+
+    async def test_only_a_batch_of_which_one_fails_needs_savepoints(self, journal: SqliteJournal):
+        asked: list[str] = []
+        journal._engine._writer._db.set_trace_callback(asked.append)
+
+        await fly(journal, "e1", planned())
+        assert not any("SAVEPOINT" in statement for statement in asked)
+        with pytest.raises(LookupError):
+            await journal.take(77, "vendor.order")
+        assert "SAVEPOINT item" in asked
+
     async def test_what_one_that_fails_had_written_is_undone(self, journal: SqliteJournal):
         """Two deliveries to one endpoint are a mistake that shows only after the first."""
         with pytest.raises(JournalUnavailable, match="UNIQUE constraint failed"):

@@ -21,7 +21,7 @@ import asyncpg
 
 from bridge.journal.due import DUE
 from bridge.journal.durable import SYNC
-from bridge.journal.transaction import Ask, Steps
+from bridge.journal.transaction import Ask, Steps, numbered
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -50,7 +50,7 @@ _KINDS = dict.fromkeys([
 ], "bigint") | dict.fromkeys(["plain", "cipher"], "bytea")
 # fmt: on
 
-_TOKEN = re.compile(r"'(?:[^']|'')*'|INDEXED BY \w+|::|:([a-z]\w*)")
+_INDEX = re.compile(r"INDEXED BY \w+")
 
 
 class _Statement(NamedTuple):
@@ -63,19 +63,12 @@ class _Statement(NamedTuple):
 @cache
 def positional(sql: str) -> _Statement:
     """Write a statement with ``$1`` for the first name, and without what only SQLite knows."""
-    names: list[str] = []
 
-    def write(found: re.Match[str]) -> str:
-        name = found.group(1)
-        if name is None:
-            return "" if found.group().startswith("INDEXED") else found.group()
-        if name not in names:
-            names.append(name)
-        number = f"${names.index(name) + 1}"
-        return f"{number}::{_KINDS[name]}" if name in _KINDS else number
+    def write(number: int, name: str) -> str:
+        return f"${number}::{_KINDS[name]}" if name in _KINDS else f"${number}"
 
-    text = _TOKEN.sub(write, _INSTEAD.get(sql, sql)).strip()
-    return _Statement(text, tuple(names))
+    text, names = numbered(_INDEX.sub("", _INSTEAD.get(sql, sql)), write)
+    return _Statement(text.strip(), names)
 
 
 @cache

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from typing import Any, TypeVar
 
-from bridge.journal.transaction import Steps
+from bridge.journal.transaction import Steps, numbered
 
 T = TypeVar("T")
+
+
+@cache
+def positional(sql: str) -> tuple[str, tuple[str, ...]]:
+    """
+    Write a statement with ``?1`` for the first name, and give the names in their order.
+
+    For each value that goes by a name, Python's sqlite3 lets other threads in to look it up.
+    """
+    return numbered(sql, lambda number, _: f"?{number}")
 
 
 def run(db: sqlite3.Connection, steps: Steps[T]) -> T:
@@ -15,9 +26,10 @@ def run(db: sqlite3.Connection, steps: Steps[T]) -> T:
     answer: Any = None
     while True:
         try:
-            ask = steps.send(answer)
+            sql, values, wants = steps.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result
-        cursor = db.execute(ask.sql, ask.values)
-        answer = cursor.fetchall() if ask.wants == "rows" else cursor.rowcount
+        text, names = positional(sql)
+        cursor = db.execute(text, [values[name] for name in names])
+        answer = cursor.fetchall() if wants == "rows" else cursor.rowcount

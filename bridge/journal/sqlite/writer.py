@@ -11,7 +11,8 @@ import asyncio
 import sqlite3
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -41,6 +42,10 @@ class _Item:
     since: float
     result: Any = None
     error: BaseException | None = None
+
+
+class _ItemError(Exception):
+    """An item of the batch has failed: nothing of the batch is written."""
 
 
 class Writer:
@@ -133,7 +138,6 @@ class Writer:
             with self._turns.turn(self._wait):
                 self._commit(batch)
         except Exception as error:  # noqa: BLE001 - the thread must outlive every batch
-            self._tx.numbers.clear()
             failed = _unavailable(error)
             log.error("journal", problem=str(failed), items=len(batch))
             for item in batch:
@@ -147,18 +151,38 @@ class Writer:
         if synchronous != self._synchronous:
             db.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
+        try:
+            with self._transaction():
+                for item in batch:
+                    self._do(item)
+        except _ItemError:
+            # One of them fails.  The others shall not.
+            with self._transaction():
+                for item in batch:
+                    self._do_apart(item)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
             self._tx.now = int(self._clock() * 1000)
-            for item in batch:
-                self._do(item)
+            yield
             db.execute("COMMIT")
         except BaseException:
+            self._tx.numbers.clear()
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
 
     def _do(self, item: _Item) -> None:
+        try:
+            item.result = run(self._db, item.work(self._tx))
+        except Exception as error:
+            raise _ItemError from error
+
+    def _do_apart(self, item: _Item) -> None:
+        """Run an item so that what it did is undone if it fails, and nothing else."""
         db = self._db
         db.execute("SAVEPOINT item")
         try:
