@@ -22,6 +22,7 @@ from bridge.errors import (
     UnknownStore,
     WrongMethod,
 )
+from bridge.flights import tell
 from bridge.handshake import shake_hands
 from bridge.journal.protocol import FETCH, Receipt, Standing
 from bridge.plan import Plan, Route, plan
@@ -105,6 +106,9 @@ async def _deliver(
     return told
 
 
+_Waited = tuple[Standing, Begun | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Followed:
     outcomes: Sequence[Outcome]
@@ -155,12 +159,17 @@ async def _follow(
             written.append(outcome)
         if flight.followed is None:
             return [outcome]
-        complete = flight.followed
-        parts = await asyncio.gather(*(finish(*one, complete) for one in flight.followers))
+        return await finish_all(flight.followers, flight.followed)
+
+    async def finish_all(begun: Sequence[_Waited], known: Plan) -> list[Outcome]:
+        # Flights go on by themselves, whichever is waited for first.  A lane has to be looked at.
+        if any(standing.held for standing, _ in begun):
+            parts = await asyncio.gather(*(finish(*one, known) for one in begun))
+        else:
+            parts = [await finish(*one, known) for one in begun]
         return [outcome for part in parts for outcome in part]
 
-    parts = await asyncio.gather(*(finish(*one, planned) for one in begun))
-    outcomes = [outcome for part in parts for outcome in part]
+    outcomes = await finish_all(begun, planned)
     complete = next((flight.followed for _, flight in begun if flight and flight.followed), None)
     if complete is not None and complete.problem is not None:
         return _Followed(outcomes, problem=complete.problem, dead=complete.dead)
@@ -169,9 +178,14 @@ async def _follow(
 
 
 async def _told(begun: Begun, endpoint: str, rooms: Rooms, until: float) -> Outcome:
-    """Wait for one flight; at the deadline it goes on without us."""
-    await asyncio.wait([begun.told], timeout=max(until - rooms.clock(), 0.0))
-    return begun.told.result() if begun.told.done() else Outcome(endpoint, "flying")
+    """Wait for one flight; at the deadline it is told to be out still, and goes on without us."""
+    late = asyncio.get_running_loop().call_later(
+        until - rooms.clock(), tell, begun.told, Outcome(endpoint, "flying")
+    )
+    try:
+        return await begun.told
+    finally:
+        late.cancel()
 
 
 def _left(rooms: Rooms, until: float) -> float:
