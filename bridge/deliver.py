@@ -75,13 +75,14 @@ def begin(
     payload = planned.payloads.get(flight.endpoint)
     if today is None or payload is None:
         return _begin_nothing(flight, planned, today, rooms)
-    current = replace(flight, print=today.print)
+    current = flight if flight.print == today.print else replace(flight, print=today.print)
 
     async def send() -> Verdict:
         verdict = await rooms.send(route, payload)
         if verdict.kind in ("transient", "unsure"):
             return verdict
-        return replace(verdict, reason=remarked(payload.remarks, verdict.reason))
+        reason = remarked(payload.remarks, verdict.reason)
+        return verdict if reason == verdict.reason else replace(verdict, reason=reason)
 
     return Begun(rooms.flights.launch(current, send, asks=asks))
 

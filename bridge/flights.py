@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -60,6 +61,12 @@ def wait_for(closed: Closed) -> float:
     return max(_LEAST_BACKOFF, closed.seconds or 0.0)
 
 
+def tell(told: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    """Tell whoever waits, unless he was told before, or has gone."""
+    if not told.done():
+        told.set_result(outcome)
+
+
 @dataclass(slots=True)
 class Flights:
     """The flights of this process."""
@@ -73,7 +80,7 @@ class Flights:
     stopping: bool = False  #: nothing is waited for any more
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _attempts: set[asyncio.Timeout] = field(default_factory=set)
-    _landed: asyncio.Event = field(default_factory=asyncio.Event)
+    _landed: asyncio.Event | None = None  #: is there when somebody waits for a landing
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -138,8 +145,9 @@ class Flights:
 
     async def landing(self, timeout: float) -> None:
         """Return when a flight of this process has landed, or after *timeout* seconds."""
+        landed = self._landed = self._landed or asyncio.Event()
         try:
-            await asyncio.wait_for(self._landed.wait(), timeout)
+            await asyncio.wait_for(landed.wait(), timeout)
         except TimeoutError:
             return
 
@@ -152,19 +160,21 @@ class Flights:
     ) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
+        task.add_done_callback(partial(self._end_of, told, flight.endpoint))
 
-        def done(_: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            self._tell(told, Outcome(flight.endpoint, "queued", "interrupted"))
-            self._land()
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("flight lost", exc_info=error)
-
-        task.add_done_callback(done)
+    def _end_of(
+        self, told: asyncio.Future[Outcome], endpoint: str, task: asyncio.Task[None]
+    ) -> None:
+        self._tasks.discard(task)
+        tell(told, Outcome(endpoint, "queued", "interrupted"))
+        self._land()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("flight lost", exc_info=error)
 
     def _land(self) -> None:
-        landed, self._landed = self._landed, asyncio.Event()
-        landed.set()
+        if self._landed is not None:
+            self._landed.set()
+            self._landed = None
 
     async def _fly(
         self,
@@ -235,7 +245,7 @@ class Flights:
     ) -> None:
         """Queue what could not be sent, without counting it as an attempt."""
         log.info("not sent", entry=flight.entry, endpoint=flight.endpoint, reason=closed.reason)
-        self._tell(told, Outcome(flight.endpoint, "queued", closed.reason, closed.seconds))
+        tell(told, Outcome(flight.endpoint, "queued", closed.reason, closed.seconds))
         delay = wait_for(closed) if flight.park else None
         await self._insist(
             flight,
@@ -263,11 +273,11 @@ class Flights:
                 return Outcome(flight.endpoint, state, verdict.reason) if ours else None
 
             if outcome := await self._insist(flight, last_word, told):
-                self._tell(told, outcome)
+                tell(told, outcome)
             return
         unsure = verdict.kind == "unsure"
         rest = self.gates.of(flight.target).rest()
-        self._tell(told, Outcome(flight.endpoint, "queued", verdict.reason, rest))
+        tell(told, Outcome(flight.endpoint, "queued", verdict.reason, rest))
         if unsure:
             # The destination may still be working on it: nobody else enters the lane meanwhile.
             await asyncio.sleep(self.quiet)
@@ -301,8 +311,3 @@ class Flights:
                 log.error("taken over", entry=flight.entry, endpoint=flight.endpoint)
                 self.lost()
             return ours
-
-    @staticmethod
-    def _tell(told: asyncio.Future[Outcome], outcome: Outcome) -> None:
-        if not told.done():
-            told.set_result(outcome)

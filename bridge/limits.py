@@ -57,8 +57,8 @@ class Gate:
         self._clock = clock
         self._breaker = Breaker()
         self._since = 0.0
-        self._waiting: dict[asyncio.Timeout, Asks] = {}
-        self._under_way: list[Asks] = []
+        self._waiting: set[asyncio.Timeout] = set()
+        self._here = self._parked_here = 0  #: who waits or is under way; of them parked work
         self._stopped = False
         self.recovered = False  #: a rest has ended, and what it put off is still put off
 
@@ -69,24 +69,41 @@ class Gate:
         Returns:
             A ticket, with which the caller must `leave`; or why nothing may be sent.
         """
-        if sum(one.store == asks.store for one in self._waiting.values()) >= MOST_WAITING:
-            return Closed(f"not sent: {MOST_WAITING} are waiting for {self.target} already")
         if (closed := self.closed()) is not None:
             return closed
+        self._here += 1
+        self._parked_here += asks.parked
+        try:
+            waits = self._pace is not None or not self._slots.take_now(asks)
+            closed = await self._wait(asks) if waits else None
+        except BaseException:
+            self._left(asks)
+            raise
+        if closed is not None:
+            self._left(asks)
+            return closed
+        return Ticket(asks, self._breaker.begin())
+
+    async def _wait(self, asks: Asks) -> Closed | None:
+        """Wait for a turn that is not to be had at once; says why there is none any more."""
+        if self._slots.waiting(asks.store) >= MOST_WAITING:
+            return Closed(f"not sent: {MOST_WAITING} are waiting for {self.target} already")
         wait = asyncio.timeout(None)
-        self._waiting[wait] = asks
+        self._waiting.add(wait)
         try:
             async with wait:
                 await self._turn(asks)
         except TimeoutError:
             return _STOPS
         finally:
-            del self._waiting[wait]
+            self._waiting.discard(wait)
         if (closed := self.closed()) is not None:
             self._slots.give(asks.store)
-            return closed
-        self._under_way.append(asks)
-        return Ticket(asks, self._breaker.begin())
+        return closed
+
+    def _left(self, asks: Asks) -> None:
+        self._here -= 1
+        self._parked_here -= asks.parked
 
     async def pace(self) -> None:
         """Wait for the turn of one more request of an attempt that has entered."""
@@ -117,7 +134,7 @@ class Gate:
             verdict: What the attempt came to; None: nothing was sent.
         """
         self._slots.give(ticket.asks.store)
-        self._under_way.remove(ticket.asks)
+        self._left(ticket.asks)
         if verdict is None:
             self._breaker.abandon(ticket.number)
             return
@@ -144,12 +161,11 @@ class Gate:
         """How many more parked flights make sense now."""
         if not self._breaker.admits(self._clock()):
             return 0
-        everybody = [*self._under_way, *self._waiting.values()]
-        free = self._at_once - len(everybody)
+        free = self._at_once - self._here
         if self._breaker.resting:
             return max(0, min(free, 1))
         # However many webhooks wait: a few stand in line with them, and get their turns there.
-        own = max(1, self._at_once // 4) - sum(one.parked for one in everybody)
+        own = max(1, self._at_once // 4) - self._parked_here
         return max(0, free, own)
 
     @property

@@ -22,7 +22,7 @@ from bridge.errors import (
     UnknownStore,
     WrongMethod,
 )
-from bridge.flights import wait_for
+from bridge.flights import tell, wait_for
 from bridge.handshake import shake_hands
 from bridge.journal.protocol import FETCH, Arrival, Receipt, Standing
 from bridge.lag import too_late
@@ -154,43 +154,66 @@ async def _follow(
     ]
     if receipt.copy and not any(flight for _, flight in begun):
         return _Followed(await _watch(receipt, rooms, until))
-
-    # A last word is on disk when it is told, and so is all that was recorded before it.
-    written: list[Outcome] = []
-    later: list[Outcome] = []
-
-    async def finish(standing: Standing, flight: Begun | None, known: Plan) -> list[Outcome]:
-        if flight is None and standing.held:
-            endpoint = standing.outcome.endpoint
-            standing = await _wait_for_lane(receipt.entry, endpoint, rooms, until)
-            if standing.flight:
-                flight = begin(standing.flight, known, verified, route, rooms)
-            else:
-                later.append(standing.outcome)
-        if flight is None:
-            return [standing.outcome]
-        outcome = await _told(flight, standing.outcome.endpoint, rooms, until)
-        if outcome.settled and outcome.endpoint != FETCH:
-            written.append(outcome)
-        if flight.followed is None:
-            return [outcome]
-        complete = flight.followed
-        parts = await asyncio.gather(*(finish(*one, complete) for one in flight.followers))
-        return [outcome for part in parts for outcome in part]
-
-    parts = await asyncio.gather(*(finish(*one, planned) for one in begun))
-    outcomes = [outcome for part in parts for outcome in part]
+    wait = _Wait(receipt.entry, verified, route, rooms, until)
+    outcomes = await wait.for_all(begun, planned)
     complete = next((flight.followed for _, flight in begun if flight and flight.followed), None)
     if complete is not None and complete.problem is not None:
         return _Followed(outcomes, problem=complete.problem, dead=complete.dead)
-    recorded = bool(written) or (synced and complete is None)
-    return _Followed(outcomes, on_disk=recorded and not later)
+    recorded = wait.written or (synced and complete is None)
+    return _Followed(outcomes, on_disk=recorded and not wait.later)
+
+
+@dataclass(slots=True)
+class _Wait:
+    """The wait for the flights of one entry, and for those that follow from them."""
+
+    entry: int
+    verified: VerifiedRequest
+    route: Route
+    rooms: Rooms
+    until: float
+    #: A last word was told.  It is on disk then, and so is all that was recorded before it.
+    written: bool = False
+    later: bool = False  #: something else was recorded after the entry
+
+    async def for_all(
+        self, begun: Sequence[tuple[Standing, Begun | None]], planned: Plan
+    ) -> list[Outcome]:
+        # Flights go on by themselves, whichever is waited for first.  A lane has to be looked at.
+        if any(standing.held for standing, _ in begun):
+            parts = await asyncio.gather(*(self._for(*one, planned) for one in begun))
+        else:
+            parts = [await self._for(*one, planned) for one in begun]
+        return [outcome for part in parts for outcome in part]
+
+    async def _for(
+        self, standing: Standing, flight: Begun | None, planned: Plan
+    ) -> Sequence[Outcome]:
+        endpoint = standing.outcome.endpoint
+        if flight is None and standing.held:
+            standing = await _wait_for_lane(self.entry, endpoint, self.rooms, self.until)
+            if standing.flight:
+                flight = begin(standing.flight, planned, self.verified, self.route, self.rooms)
+            else:
+                self.later = True
+        if flight is None:
+            return (standing.outcome,)
+        outcome = await _told(flight, endpoint, self.rooms, self.until)
+        self.written |= outcome.settled and endpoint != FETCH
+        if flight.followed is None:
+            return (outcome,)
+        return await self.for_all(flight.followers, flight.followed)
 
 
 async def _told(begun: Begun, endpoint: str, rooms: Rooms, until: float) -> Outcome:
-    """Wait for one flight; at the deadline it goes on without us."""
-    await asyncio.wait([begun.told], timeout=max(until - rooms.clock(), 0.0))
-    return begun.told.result() if begun.told.done() else Outcome(endpoint, "flying")
+    """Wait for one flight; at the deadline it is told to be out still, and goes on without us."""
+    late = asyncio.get_running_loop().call_later(
+        until - rooms.clock(), tell, begun.told, Outcome(endpoint, "flying")
+    )
+    try:
+        return await begun.told
+    finally:
+        late.cancel()
 
 
 def _left(rooms: Rooms, until: float) -> float:

@@ -9,7 +9,7 @@ the bridge fills its own line and no other.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,11 +42,22 @@ class Slots:
     def __init__(self, places: int) -> None:
         self._free = places
         self._half = (places + 1) // 2
-        self._taken: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
         # By store: who came first is first, and a store that was served goes to the end.
         self._webhooks: _Line = {}
         self._parked: _Line = {}
         self._passed = 0  #: webhooks that were served while parked work could have been
+
+    def take_now(self, asks: Asks) -> bool:
+        """Take a place if nobody has to wait for it; the caller must `give` it back then."""
+        if not self._free or self._webhooks or self._parked:
+            return False
+        own = self._taken.get(asks.store, 0)
+        if own >= self._half and len(self._taken) > 1:
+            return False
+        self._free -= 1
+        self._taken[asks.store] = own + 1
+        return True
 
     async def take(self, asks: Asks) -> None:
         """Wait for a place.  The caller must `give` it back."""
@@ -66,13 +77,19 @@ class Slots:
                 self.give(asks.store)
             raise
 
+    def waiting(self, store: str) -> int:
+        """How many of *store* wait for a place."""
+        return sum(len(line.get(store, ())) for line in (self._webhooks, self._parked))
+
     def give(self, store: str) -> None:
         """Give a place back."""
         self._free += 1
-        self._taken[store] -= 1
-        if not self._taken[store]:
+        if self._taken[store] > 1:
+            self._taken[store] -= 1
+        else:
             del self._taken[store]
-        self._serve()
+        if self._webhooks or self._parked:
+            self._serve()
 
     def _serve(self) -> None:
         while self._free and (line := self._next()) is not None:
@@ -81,7 +98,7 @@ class Slots:
             _leave(line, store, waiter)
             if not waiter.cancelled():
                 self._free -= 1
-                self._taken[store] += 1
+                self._taken[store] = self._taken.get(store, 0) + 1
                 waiter.set_result(None)
 
     def _next(self) -> _Line | None:
@@ -100,7 +117,7 @@ class Slots:
         """Give the stores that may have a place now, the one whose turn it is first."""
         wanting = self._taken.keys() | self._webhooks.keys() | self._parked.keys()
         alone = len(wanting) == 1
-        return (store for store in line if alone or self._taken[store] < self._half)
+        return (store for store in line if alone or self._taken.get(store, 0) < self._half)
 
 
 def _leave(line: _Line, store: str, waiter: asyncio.Future[None]) -> None:
