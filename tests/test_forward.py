@@ -147,7 +147,7 @@ async def test_a_completed_order_that_cannot_be_sent_as_cancelled_is_cancelled_b
 
     assert verdict.kind == "delivered"
     assert [path for path, _ in calls] == ["/v1/pvt/Order", "/v1/pvt/Order/O%2F1/cancel"]
-    assert calls[1][1] == b'{"OrderCancelledDate": "2026-03-10T12:00:00Z"}'
+    assert calls[1][1] == b'{"OrderCancelledDate":"2026-03-10T12:00:00Z"}'
 
 
 async def test_an_order_that_was_refused_for_another_reason_is_refused() -> None:

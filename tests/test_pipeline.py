@@ -728,7 +728,7 @@ async def test_what_only_a_later_fetch_reads_is_not_kept(
     told = await house.post(webhook())
 
     assert told.entry is not None
-    assert (await journal.load(told.entry)).resource == b'{"extra": {}}'
+    assert (await journal.load(told.entry)).resource == b'{"extra":{}}'
 
 
 async def test_a_fetched_order_waits_its_turn_like_any_other(
