@@ -149,7 +149,7 @@ async def _open(configured: Configured) -> AsyncIterator[Rooms]:
     patience, loop = settings.patience(), asyncio.get_running_loop()
     journal = await open_journal(settings.opening())
     async with new_client() as client:
-        lag = Lag(_clock)
+        lag = Lag(_clock, lambda: journal.behind)
         rooms = _rooms(configured, journal, client, lag, partial(_lost, stop))
         flights, until = rooms.flights, 0.0
 

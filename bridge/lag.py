@@ -1,7 +1,7 @@
 """
 Know how late this process is, so that it turns away what it could not answer in time.
 
-A process that is asked for more than it can do is late with everything.  What it answers after
+It is late when its event loop is, or when its journal is behind.  A process that is asked for more than it can do is late with everything.  What it answers after
 its store has given up was done in vain and comes again, so each failure makes the next likelier.
 Whoever is turned away at once costs next to nothing.
 
@@ -19,8 +19,8 @@ log = structlog.get_logger()
 
 #: Seconds between two looks.
 _EVERY = 0.05
-#: Turns of the event loop that a webhook takes from its first byte to its answer, with some to
-#: spare.  As measured: about ten.
+#: Turns of the event loop that a webhook takes from its first byte to its answer, its turns at the
+#: journal among them, with some to spare.  As measured: about ten.
 _TURNS = 20
 #: Seconds of lag that are told in the log.
 _TOLD = 0.25
@@ -28,14 +28,16 @@ _TOLD = 0.25
 
 class Lag:
     """
-    For how long what is ready to run has to wait.
+    For how long what is ready to run, or asked of the journal, has to wait.
 
     Args:
         clock: Monotonic seconds.
+        behind: Gives the seconds by which the journal is behind.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], behind: Callable[[], float]) -> None:
         self._clock = clock
+        self._behind = behind
         self._due = float("inf")
         self._before = self._last = 0.0
         self._told = False
@@ -50,7 +52,7 @@ class Lag:
         while True:
             self._due = self._clock() + _EVERY
             await asyncio.sleep(_EVERY)
-            self._before, self._last = self._last, max(0.0, self._clock() - self._due)
+            self._before, self._last = self._last, max(self._clock() - self._due, self._behind())
             self._tell()
 
     def _tell(self) -> None:
@@ -67,7 +69,7 @@ def too_late(lag: float, within: float) -> bool:
     Say whether a webhook that comes now would be answered too late.
 
     Args:
-        lag: Seconds that each turn of the event loop is late.
+        lag: Seconds that each turn is late.
         within: Seconds until its platform gives up.
     """
     return lag * _TURNS > within

@@ -21,11 +21,15 @@ from tests.virtual import VirtualLoop, now, virtually
 _WITHIN = 5.0  #: seconds that the store of these tests waits
 
 
+def _is(seconds: float) -> Callable[[], float]:
+    return lambda: seconds
+
+
 def seen_after(*stalls: float) -> float:
     """Seconds of lag that are seen when the loop has stalled so long between two looks each."""
 
     async def story() -> float:
-        loop, lag = cast("VirtualLoop", asyncio.get_running_loop()), Lag(now)
+        loop, lag = cast("VirtualLoop", asyncio.get_running_loop()), Lag(now, _is(0.0))
         watching = asyncio.create_task(lag.watch())
         for stall in stalls:
             await asyncio.sleep(0.01)
@@ -58,7 +62,7 @@ def test_lag_is_what_two_looks_have_seen(stalls: tuple[float, ...], seconds: flo
 
 def test_a_stall_that_goes_on_is_seen_before_it_ends() -> None:
     async def story() -> float:
-        loop, lag = cast("VirtualLoop", asyncio.get_running_loop()), Lag(now)
+        loop, lag = cast("VirtualLoop", asyncio.get_running_loop()), Lag(now, _is(0.0))
         watching = asyncio.create_task(lag.watch())
         await asyncio.sleep(0.01)
         loop.now += 1.0
@@ -70,14 +74,21 @@ def test_a_stall_that_goes_on_is_seen_before_it_ends() -> None:
     assert virtually(story) == pytest.approx(1.0, abs=0.1)
 
 
+def test_a_journal_that_is_behind_makes_late() -> None:
+    async def story() -> float:
+        lag = Lag(now, _is(3.0))
+        watching = asyncio.create_task(lag.watch())
+        await asyncio.sleep(0.12)
+        watching.cancel()
+        return lag.seconds
+
+    assert virtually(story) == 3.0
+
+
 def test_who_waits_longer_is_turned_away_later() -> None:
     assert not too_late(0.0, 1.0)
     assert too_late(0.3, _WITHIN)
     assert not too_late(0.3, 10.0)
-
-
-def _is(seconds: float) -> Callable[[], float]:
-    return lambda: seconds
 
 
 async def test_what_would_be_answered_too_late_costs_nothing(

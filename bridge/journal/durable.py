@@ -87,6 +87,10 @@ class Engine(Protocol):
         """Read the journal's clock: milliseconds since 1970."""
         ...
 
+    def behind(self) -> float:
+        """Seconds for which the oldest of what is to be written has waited."""
+        ...
+
     async def read(self, steps: Steps[T]) -> T:
         """Run *steps*, which write nothing; raises `JournalUnavailable`."""
         ...
@@ -333,6 +337,11 @@ class DurableJournal(Generic[E]):
         """Whether the last successful beat is too old to send anything."""
         silence = self._monotonic() - self._last_beat
         return self._me is None or self._gone or silence >= self._patience.self_fence
+
+    @property
+    def behind(self) -> float:
+        """Seconds for which the oldest of what is to be written has waited."""
+        return self._engine.behind()
 
     async def load(self, entry: int) -> Stored:
         """What is needed to map *entry* again; raises `LookupError` when it is gone."""

@@ -414,6 +414,11 @@ class Journal(Protocol):
         """Whether the last successful beat is too old to send anything."""
         ...
 
+    @property
+    def behind(self) -> float:
+        """Seconds for which the oldest of what is to be written has waited."""
+        ...
+
     async def load(self, entry: int) -> Stored:
         """
         What is needed to map *entry* again.

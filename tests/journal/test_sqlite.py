@@ -155,6 +155,27 @@ class TestSync:
 
         assert committed == ["NORMAL", "FULL"]
 
+    async def test_a_long_batch_is_written_in_several_turns(
+        self, world: World, journal: SqliteJournal
+    ):
+        def slow(tx: Transaction) -> Steps[int]:
+            world.clocks.advance(1)
+            yield from nothing()
+            return tx.now
+
+        committed = levels(journal)
+        writer = journal._engine._writer
+
+        with stalled(journal):
+            first, second, third = (writer.submit(slow, sync=n == 2) for n in range(3))
+            world.clocks.advance(7)
+            assert journal.behind == 7
+        written = [await first, await second, await third]
+
+        assert committed == ["NORMAL", "FULL", "FULL", "FULL"]
+        assert written == [written[0], written[0] + 1000, written[0] + 2000]
+        assert journal.behind == 0
+
     async def test_the_last_commit_is_synced(self, journal: SqliteJournal):
         committed = levels(journal)
 

@@ -64,6 +64,10 @@ class Engine:
         """Read the journal's clock: milliseconds since 1970."""
         return self._writer.now()
 
+    def behind(self) -> float:
+        """Seconds for which the oldest of what is to be written has waited."""
+        return self._writer.behind()
+
     async def read(self, steps: Steps[T]) -> T:
         """
         Run *steps* on a reading connection.

@@ -118,6 +118,11 @@ class Writer:
         seconds = time.monotonic() + self._ahead if self._clock is None else self._clock()
         return int(seconds * 1000)
 
+    def behind(self) -> float:
+        """Seconds for which the oldest of what is to be written has waited."""
+        oldest = [one[0].since for one in (self._running, self._queue) if one]
+        return time.monotonic() - min(oldest) if oldest else 0.0
+
     def start(self, db: Connection) -> None:
         """Begin to write through *db*."""
         self._db = db

@@ -78,6 +78,10 @@ class Engine:
         """Read the journal's clock: milliseconds since 1970."""
         return int(self._clock() * 1000)
 
+    def behind(self) -> float:
+        """Seconds for which the oldest of what is to be written has waited."""
+        return self._writer.behind()
+
     async def read(self, steps: Steps[T]) -> T:
         """
         Run *steps* in the reading thread.

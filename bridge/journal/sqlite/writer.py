@@ -30,6 +30,8 @@ T = TypeVar("T")
 _LARGEST_BATCH = 256
 _LONGEST_QUEUE = 2_000
 _OLDEST = 1.0  #: seconds that the first in the queue may have waited
+#: Seconds after which no further item is begun, so that other processes have their turns.
+_LONGEST_TURN = 0.1
 _SHUTDOWN = 10.0
 
 
@@ -83,6 +85,7 @@ class Writer:
         self._synchronous = ""
         self._queue: deque[_Item] = deque()
         self._gathered = threading.Condition()
+        self._oldest: float | None = None  #: when that was asked for which has waited longest
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
@@ -120,10 +123,19 @@ class Writer:
             self._gathered.notify()
         self._thread.join(_SHUTDOWN)
 
+    def behind(self) -> float:
+        """Seconds for which the oldest of what is to be written has waited."""
+        oldest = self._oldest
+        return 0.0 if oldest is None else self._monotonic() - oldest
+
     def _run(self) -> None:
         while batch := self._gather():
-            self._write(batch)
-            _wake(batch)
+            self._oldest = batch[0].since
+            written = self._write(batch)
+            with self._gathered:
+                self._queue.extendleft(reversed(batch[written:]))
+                self._oldest = self._queue[0].since if self._queue else None
+            _wake(batch[:written])
             del batch
 
     def _gather(self) -> list[_Item]:
@@ -133,33 +145,40 @@ class Writer:
             size = min(len(self._queue), _LARGEST_BATCH)
             return [self._queue.popleft() for _ in range(size)]
 
-    def _write(self, batch: list[_Item]) -> None:
+    def _write(self, batch: list[_Item]) -> int:
+        """Write what fits into one turn, at least one; gives how many of the batch are done."""
         try:
             with self._turns.turn(self._wait):
-                self._commit(batch)
+                done = self._commit(batch)
         except Exception as error:  # noqa: BLE001 - the thread must outlive every batch
             failed = _unavailable(error)
             log.error("journal", problem=str(failed), items=len(batch))
             for item in batch:
                 item.error = failed
-        else:
-            self._wrote(len(batch))
+            return len(batch)
+        self._wrote(done)
+        return done
 
-    def _commit(self, batch: list[_Item]) -> None:
+    def _commit(self, batch: list[_Item]) -> int:
         db = self._db
         synchronous = "FULL" if any(item.sync for item in batch) else "NORMAL"
         if synchronous != self._synchronous:
             db.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
         try:
-            with self._transaction():
-                for item in batch:
-                    self._do(item)
+            return self._do_all(batch, self._do)
         except _ItemError:
             # One of them fails.  The others shall not.
-            with self._transaction():
-                for item in batch:
-                    self._do_apart(item)
+            return self._do_all(batch, self._do_apart)
+
+    def _do_all(self, batch: list[_Item], do: Callable[[_Item], None]) -> int:
+        done = 0
+        with self._transaction():
+            until = self._monotonic() + _LONGEST_TURN
+            while done < len(batch) and self._monotonic() <= until:
+                do(batch[done])
+                done += 1
+        return done
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
