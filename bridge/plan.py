@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from bridge.currency import exponent
 from bridge.destinations.endpoint import Account, Endpoint, document, fingerprint
@@ -279,33 +279,38 @@ def _delivery(
     destination, endpoint, _ = route.destinations[connection.endpoint]
     remarks = tuple(str(one) for one in event.remarks)
     stamp, tie = version(event)
-    blank = Planned(
-        endpoint=endpoint.name,
-        account=connection.account,
-        identity="",
-        target=connection.target,
-        stamp=stamp,
-        tie=tie,
-        print=None,
-    )
+    payload = printed = None
+    state: Literal["queued", "ignored", "refused"] = "queued"
+    identity = reason = ""
+    causes: tuple[Cause, ...] = ()
     try:
         model = map_payload(
             destination, endpoint.model, event, namespaces, connection, connection.settings
         )
     except PayloadInvalid as error:
         problems.extend(error.problems)
-        reason = remarked(remarks, str(error))
-        return replace(blank, state="refused", reason=reason, causes=error.causes), None
-    if isinstance(model, Skipped):
-        return replace(blank, state="ignored", reason=remarked(remarks, model.reason)), None
-    filled = document(model)
-    planned = replace(
-        blank,
-        identity=endpoint.identity(filled),
-        print=fingerprint(endpoint, filled),
-        personal=endpoint.personal,
+        state, reason, causes = "refused", remarked(remarks, str(error)), error.causes
+    else:
+        if isinstance(model, Skipped):
+            state, reason = "ignored", remarked(remarks, model.reason)
+        else:
+            filled = document(model)
+            payload = Payload(endpoint.name, filled, remarks)
+            identity, printed = endpoint.identity(filled), fingerprint(endpoint, filled)
+    planned = Planned(
+        endpoint=endpoint.name,
+        account=connection.account,
+        identity=identity,
+        target=connection.target,
+        stamp=stamp,
+        tie=tie,
+        print=printed,
+        personal=payload is not None and endpoint.personal,
+        state=state,
+        reason=reason,
+        causes=causes,
     )
-    return planned, Payload(endpoint.name, filled, remarks)
+    return planned, payload
 
 
 def remarked(remarks: Sequence[str], reason: str) -> str:

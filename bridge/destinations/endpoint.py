@@ -16,7 +16,8 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter
+import msgspec
+from pydantic import BaseModel
 
 from bridge import exact
 from bridge.python import Source
@@ -25,7 +26,6 @@ from bridge.types import Reply, Verdict
 Choice = str | int | bool
 _JSON = frozenset({str, int, bool, Decimal})  #: what a document holds as it is
 _NONE = type(None)
-_rfc3339 = TypeAdapter(datetime).serializer.to_python
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ def _moment(moment: datetime) -> Any:
         if moment.utcoffset() is None:
             raise ValueError("found a moment without a zone, wanted one in UTC")
         moment = moment.astimezone(UTC)
-    return _rfc3339(moment, mode="json")
+    return msgspec.to_builtins(moment)
 
 
 def _listed(values: Iterable[Any]) -> list[Any]:

@@ -134,9 +134,11 @@ def _matches(one: Carried, keys: Sequence[bytes], scheme: HmacScheme) -> Sequenc
 def _equal(signature: str, digest: bytes, scheme: HmacScheme) -> bool:
     """Compare as texts: what is no signature at all is different, and needs no decoding."""
     sent = signature.encode("utf-8", "surrogatepass")
-    as_hex = hmac.compare_digest(sent.lower(), digest.hex().encode())
-    as_base64 = hmac.compare_digest(sent, base64.b64encode(digest))
-    return (as_hex and scheme.encoding != "base64") or (as_base64 and scheme.encoding != "hex")
+    as_hex = scheme.encoding != "base64" and hmac.compare_digest(
+        sent.lower(), digest.hex().encode()
+    )
+    as_base64 = scheme.encoding != "hex" and hmac.compare_digest(sent, base64.b64encode(digest))
+    return as_hex or as_base64
 
 
 def _why(scheme: HmacScheme, one: Carried, keys: int) -> str:
