@@ -37,7 +37,7 @@ from bridge.logs import set_up
 from bridge.park import park
 from bridge.pipeline import process
 from bridge.plan import Plan, Route
-from bridge.receive import endpoint
+from bridge.receive import Endpoint
 from bridge.server import noticed
 from bridge.settings import Settings, read_settings, read_variables
 from bridge.types import Answer, InboundRequest, Payload, Verdict, VerifiedRequest
@@ -113,7 +113,7 @@ def build(configured: Configured) -> Starlette:
             yield
 
     settings = configured.settings
-    webhook = endpoint(
+    webhook = Endpoint(
         receive_webhook, _clock, limit=settings.body_limit, patience=settings.body_timeout
     )
     methods = sorted(_methods(configured))

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bridge.errors import RequestError, SignatureMismatch, UnknownStore
-from bridge.receive import endpoint
+from bridge.receive import Endpoint
 from bridge.types import Answer, InboundRequest, Outcome
 
 
@@ -31,7 +31,7 @@ class Edge:
     async def post(
         self, content: bytes | AsyncIterator[bytes] = b"{}", **headers: str
     ) -> httpx.Response:
-        receive = endpoint(self.process, lambda: 0.0, limit=1024, patience=0.05)
+        receive = Endpoint(self.process, lambda: 0.0, limit=1024, patience=0.05)
         app = Starlette(routes=[Route("/webhooks/{store}", receive, methods=["POST"])])
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
@@ -55,7 +55,7 @@ async def test_bytes_are_handed_on_as_they_came() -> None:
 
 async def test_a_repeated_header_is_joined_and_not_chosen_from() -> None:
     edge = Edge(Answer(200, "delivered"))
-    receive = endpoint(edge.process, lambda: 0.0, limit=1024, patience=1.0)
+    receive = Endpoint(edge.process, lambda: 0.0, limit=1024, patience=1.0)
     app = Starlette(routes=[Route("/webhooks/{store}", receive, methods=["POST"])])
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://bridge"
@@ -140,7 +140,7 @@ async def test_a_body_that_turns_out_too_large_is_not_read_to_its_end() -> None:
 
 async def test_a_body_that_never_ends_is_given_up() -> None:
     edge = Edge(Answer(200, "delivered"))
-    receive = endpoint(edge.process, lambda: 0.0, limit=1024, patience=0.01)
+    receive = Endpoint(edge.process, lambda: 0.0, limit=1024, patience=0.01)
     app = Starlette(routes=[Route("/webhooks/{store}", receive, methods=["POST"])])
     sent = []
 
