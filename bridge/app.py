@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import time
@@ -47,6 +48,10 @@ log = structlog.get_logger()
 
 _clock = time.monotonic
 
+#: Objects more, after which the garbage collector looks for cycles among them.  Python's own figure,
+#: 700, is less than one webhook has: it would look through each, and there is next to nothing to find.
+_MANY_OBJECTS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
@@ -83,7 +88,12 @@ def create_app() -> Starlette:
     """Make the server as the environment configures it; what uvicorn calls in every process."""
     settings = read_settings()
     set_up(settings.log_level, settings.log_format)
-    return build(configure(settings))
+    app = build(configure(settings))
+    # All that is there now stays.  To look through it again takes long, and every webhook would wait.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_MANY_OBJECTS)
+    return app
 
 
 def build(configured: Configured) -> Starlette:
