@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from bridge.answer import unavailable
 from bridge.errors import BodyTooLarge, BodyTooSlow, RequestError
@@ -24,34 +27,25 @@ _UNPROVEN = Answer(401, "refused", reason="the signature is not accepted")
 Process = Callable[[InboundRequest, float], Awaitable[Answer]]
 
 
-def endpoint(
-    process: Process, clock: Callable[[], float], *, limit: int, patience: float
-) -> Callable[[Request], Awaitable[Response]]:
+@dataclass(frozen=True, slots=True)
+class Endpoint:
     """
-    Make the Starlette endpoint of ``/webhooks/{store}`` and ``/webhooks/{store}/{segment}``.
+    The ASGI endpoint of ``/webhooks/{store}`` and ``/webhooks/{store}/{segment}``.
 
     What stands behind the store can be its secret and is never logged.
-
-    Args:
-        limit: Bytes of a body.
-        patience: Seconds in which a body must arrive.
     """
 
-    async def receive(request: Request) -> Response:
-        started = clock()
-        store = request.path_params["store"]
+    process: Process
+    clock: Callable[[], float]
+    limit: int  #: bytes of a body
+    patience: float  #: seconds in which a body must arrive
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever goes wrong is an answer too."""
+        started = self.clock()
+        store = scope["path_params"]["store"]
         try:
-            inbound = InboundRequest(
-                store=store,
-                method=request.method,
-                headers=_headers(request),
-                query=dict(request.query_params),
-                body=await _body(request, limit, patience),
-                received_at=datetime.now(UTC),
-                raw_query=request.scope["query_string"].decode("latin-1"),
-                segment=request.path_params.get("segment", ""),
-            )
-            told = await process(inbound, started)
+            told = await self.process(await self._read(scope, receive), started)
         except RequestError as error:
             told = Answer(error.status_code, "refused", reason=str(error))
         except ClientDisconnect:
@@ -67,11 +61,46 @@ def endpoint(
             answered=told.status_code,
             entry=told.entry,
             reason=told.reason,
-            took_seconds=round(clock() - started, 4),
+            took_seconds=round(self.clock() - started, 4),
         )
-        return respond(told if told.status_code != 401 else _UNPROVEN)
+        response = respond(told if told.status_code != 401 else _UNPROVEN)
+        await response(scope, receive, send)
 
-    return receive
+    async def _read(self, scope: Scope, receive: Receive) -> InboundRequest:
+        headers = _headers(scope)
+        query = scope["query_string"].decode("latin-1")
+        return InboundRequest(
+            store=scope["path_params"]["store"],
+            method=scope["method"],
+            headers=headers,
+            query=dict(parse_qsl(query, keep_blank_values=True)),
+            body=await self._body(headers.get("content-length", ""), receive),
+            received_at=datetime.now(UTC),
+            raw_query=query,
+            segment=scope["path_params"].get("segment", ""),
+        )
+
+    async def _body(self, announced: str, receive: Receive) -> bytes:
+        if announced.isdigit() and int(announced) > self.limit:
+            raise self._too_large()
+        chunks, size, more = [], 0, True
+        try:
+            async with asyncio.timeout(self.patience):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    chunks.append(message.get("body", b""))
+                    size += len(chunks[-1])
+                    if size > self.limit:
+                        raise self._too_large()
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            raise BodyTooSlow(f"the body did not arrive within {self.patience:g} s") from None
+        return b"".join(chunks)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is longer than {self.limit} bytes")
 
 
 def respond(told: Answer) -> Response:
@@ -94,27 +123,10 @@ def respond(told: Answer) -> Response:
     return Response(json.dumps(body), told.status_code, headers, "application/json")
 
 
-def _headers(request: Request) -> dict[str, str]:
+def _headers(scope: Scope) -> dict[str, str]:
     """Names in lower case; a repeated header is joined, so that no part of it is overlooked."""
     headers: dict[str, str] = {}
-    for raw_name, raw_value in request.headers.raw:
+    for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-async def _body(request: Request, limit: int, patience: float) -> bytes:
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > limit:
-        raise BodyTooLarge(f"the body is longer than {limit} bytes")
-    chunks, size = [], 0
-    try:
-        async with asyncio.timeout(patience):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise BodyTooLarge(f"the body is longer than {limit} bytes")
-                chunks.append(chunk)
-    except TimeoutError:
-        raise BodyTooSlow(f"the body did not arrive within {patience:g} s") from None
-    return b"".join(chunks)

@@ -27,7 +27,7 @@ from bridge.mapping.lines import read
 from bridge.mapping.source_file import read_source
 from bridge.pipeline import process
 from bridge.plan import Route
-from bridge.receive import endpoint
+from bridge.receive import Endpoint
 from bridge.types import Answer, InboundRequest, Problem
 from bridge.verify import Proofs
 from tests.house import Outside, opened, rooms_of, store_route
@@ -265,7 +265,7 @@ async def test_a_registration_comes_over_the_wire_as_it_was_signed(
             now = replace(request, received_at=NOW)
             return await process(now, rooms, started=started)
 
-        webhook = endpoint(receive, rooms.clock, limit=1024, patience=1.0)
+        webhook = Endpoint(receive, rooms.clock, limit=1024, patience=1.0)
         app = Starlette(routes=[HttpRoute("/webhooks/{store}", webhook, methods=["GET", "POST"])])
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -81,6 +83,30 @@ def phone_line() -> str:
 async def states(journal: Journal, entry: int | None) -> dict[str, str]:
     assert entry is not None
     return {one.endpoint: one.state for one in (await journal.show(entry)).deliveries}
+
+
+class Kept(dict[str, str]):
+    """Headers that can be watched."""
+
+
+@pytest.mark.parametrize("fetches", [False, True])
+async def test_nothing_of_a_webhook_is_left_to_the_garbage_collector(
+    journal: Journal, outside: Outside, loaded: Loaded, *, fetches: bool
+) -> None:
+    extra = {"tokens": {"admin_token": "t"}, "settings": {"shop_domain": "shop.example"}}
+    house = House(journal, outside, loaded, **(extra if fetches else {}))
+    outside.fetched = [{"extra": {}}]
+    headers = Kept(webhook().headers)
+    watched = weakref.ref(headers)
+    gc.disable()
+    try:
+        told = await house.post(replace(webhook(), headers=headers))
+        await house.rooms.flights.drain(5.0)
+        del headers
+        await asyncio.sleep(0)
+        assert (told.status, watched()) == ("delivered", None)
+    finally:
+        gc.enable()
 
 
 async def test_an_order_is_sent_once_and_the_store_is_told_delivered(

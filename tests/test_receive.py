@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bridge.errors import RequestError, SignatureMismatch, UnknownStore
-from bridge.receive import endpoint
+from bridge.receive import Endpoint
 from bridge.types import Answer, InboundRequest, Outcome
 
 
@@ -31,7 +31,7 @@ class Edge:
     async def post(
         self, content: bytes | AsyncIterator[bytes] = b"{}", **headers: str
     ) -> httpx.Response:
-        receive = endpoint(self.process, lambda: 0.0, limit=1024, patience=0.05)
+        receive = Endpoint(self.process, lambda: 0.0, limit=1024, patience=0.05)
         app = Starlette(routes=[Route("/webhooks/{store}", receive, methods=["POST"])])
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
@@ -55,7 +55,7 @@ async def test_bytes_are_handed_on_as_they_came() -> None:
 
 async def test_a_repeated_header_is_joined_and_not_chosen_from() -> None:
     edge = Edge(Answer(200, "delivered"))
-    receive = endpoint(edge.process, lambda: 0.0, limit=1024, patience=1.0)
+    receive = Endpoint(edge.process, lambda: 0.0, limit=1024, patience=1.0)
     app = Starlette(routes=[Route("/webhooks/{store}", receive, methods=["POST"])])
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://bridge"
@@ -138,15 +138,37 @@ async def test_a_body_that_turns_out_too_large_is_not_read_to_its_end() -> None:
     assert edge.seen == []
 
 
-async def test_a_body_that_never_ends_is_given_up() -> None:
+async def test_a_body_that_comes_in_parts_is_put_together() -> None:
     edge = Edge(Answer(200, "delivered"))
-    receive = endpoint(edge.process, lambda: 0.0, limit=1024, patience=0.01)
-    app = Starlette(routes=[Route("/webhooks/{store}", receive, methods=["POST"])])
-    sent = []
 
-    async def stalled() -> dict[str, object]:
-        await asyncio.Event().wait()
-        raise AssertionError
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b'{"a": ', b"", b"1}"):
+            yield part
+
+    await edge.post(parts())
+
+    assert edge.seen[0].body == b'{"a": 1}'
+
+
+async def asked(
+    edge: Edge, messages: list[dict[str, object]], query: bytes = b""
+) -> list[dict[str, object]]:
+    """What is sent when a server hands on these *messages*, and then nothing for ever."""
+    app = Starlette(
+        routes=[
+            Route(
+                "/webhooks/{store}",
+                Endpoint(edge.process, lambda: 0.0, limit=9, patience=0.01),
+                methods=["POST"],
+            )
+        ]
+    )
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop(0)
 
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
@@ -156,10 +178,47 @@ async def test_a_body_that_never_ends_is_given_up() -> None:
         "method": "POST",
         "path": "/webhooks/shop",
         "headers": [],
-        "query_string": b"",
+        "query_string": query,
         "root_path": "",
     }
-    await app(scope, stalled, send)  # type: ignore[arg-type]
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    return sent
+
+
+async def test_who_leaves_before_the_body_is_there_has_sent_nothing() -> None:
+    edge = Edge(Answer(200, "delivered"))
+    part = {"type": "http.request", "body": b"{", "more_body": True}
+
+    sent = await asked(edge, [part, {"type": "http.disconnect"}])
+
+    assert sent[0]["status"] == 400
+    assert edge.seen == []
+
+
+async def test_of_a_query_every_name_is_read_and_the_text_is_kept_as_it_came() -> None:
+    edge = Edge(Answer(200, "delivered"))
+    query = b"topic=order%2Fpaid&empty=&twice=1&twice=2&name=Ana+%C3%A1"
+
+    await asked(edge, [{"type": "http.request", "body": b"{}"}], query)
+
+    seen = edge.seen[0]
+    assert seen.query == {"topic": "order/paid", "empty": "", "twice": "2", "name": "Ana \xe1"}
+    assert seen.raw_query == query.decode()
+
+
+async def test_a_body_that_never_ends_is_given_up() -> None:
+    edge = Edge(Answer(200, "delivered"))
+
+    sent = await asked(edge, [{"type": "http.request", "body": b"{", "more_body": True}])
+
+    assert sent[0]["status"] == 408
+    assert edge.seen == []
+
+
+async def test_a_body_that_never_begins_is_given_up() -> None:
+    edge = Edge(Answer(200, "delivered"))
+
+    sent = await asked(edge, [])
 
     assert sent[0]["status"] == 408
     assert edge.seen == []
