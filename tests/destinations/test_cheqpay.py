@@ -221,7 +221,7 @@ class TestWrite:
     def test_a_payload_is_sent_as_json(self):
         call = CUSTOMER.write({"firstName": "João", "active": True}, account())
 
-        assert call.content == '{"firstName": "João", "active": true}'.encode()
+        assert call.content == '{"firstName":"João","active":true}'.encode()
         assert call.headers["content-type"] == "application/json"
         assert call.headers["accept"] == "application/json"
 
