@@ -1,9 +1,10 @@
 """
 Know how late this process is, so that it turns away what it could not answer in time.
 
-It is late when its event loop is, or when its journal is behind.  A process that is asked for more than it can do is late with everything.  What it answers after
-its store has given up was done in vain and comes again, so each failure makes the next likelier.
-Whoever is turned away at once costs next to nothing.
+It is late when its event loop is, or when its journal is behind.  A process that is asked for more
+than it can do is late with everything.  What it answers after its store has given up was done in
+vain and comes again, so each failure makes the next likelier.  Whoever is turned away at once costs
+next to nothing.
 
 Source: https://sre.google/sre-book/addressing-cascading-failures/ (load shedding)
 """

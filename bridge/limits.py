@@ -24,8 +24,8 @@ from bridge.types import Verdict
 
 log = structlog.get_logger()
 
-#: Flights of one store that wait at one gate.  The journal holds any number, and whoever is sent back to it
-#: has his store answered now instead of at the deadline.
+#: Flights of one store that wait at one gate.  The journal holds any number, and whoever is sent
+#: back to it has his store answered now instead of at the deadline.
 MOST_WAITING = 256
 
 
