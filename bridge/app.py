@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 import structlog
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
+from starlette.routing import Router
 
 from bridge.client import new_client
 from bridge.deliver import Rooms
@@ -85,7 +85,7 @@ def configure(settings: Settings) -> Configured:
     return Configured(settings, routes(loaded, variables, tokens))
 
 
-def create_app() -> Starlette:
+def create_app() -> Router:
     """Make the server as the environment configures it; what uvicorn calls in every process."""
     settings = read_settings()
     set_up(settings.log_level, settings.log_format)
@@ -97,8 +97,12 @@ def create_app() -> Starlette:
     return app
 
 
-def build(configured: Configured) -> Starlette:
-    """Make the server of a configuration."""
+def build(configured: Configured) -> Router:
+    """
+    Make the server of a configuration.
+
+    It is Starlette's router alone: the endpoints answer for their own errors.
+    """
     rooms_of: dict[str, Rooms] = {}
 
     async def receive_webhook(request: InboundRequest, started: float) -> Answer:
@@ -118,7 +122,7 @@ def build(configured: Configured) -> Starlette:
         )
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+    async def lifespan(app: Router) -> AsyncIterator[None]:  # noqa: ARG001
         async with _open(configured) as rooms:
             rooms_of["rooms"] = rooms
             yield
@@ -128,7 +132,7 @@ def build(configured: Configured) -> Starlette:
         receive_webhook, _clock, limit=settings.body_limit, patience=settings.body_timeout
     )
     methods = sorted(_methods(configured))
-    return Starlette(
+    return Router(
         routes=[
             HttpRoute("/webhooks/{store}", webhook, methods=methods),
             HttpRoute("/webhooks/{store}/{segment}", webhook, methods=methods),

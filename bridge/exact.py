@@ -20,8 +20,6 @@ from bridge.kinds import Refused
 _reader = msgspec.json.Decoder(float_hook=Decimal)
 _writer = msgspec.json.Encoder(decimal_format="number")
 _sorting_writer = msgspec.json.Encoder(decimal_format="number", order="sorted")
-#: How a Decimal is spelt that is no number.
-_NO_NUMBERS = (b"NaN", b"Infinity")
 
 
 def read(text: bytes | str) -> Any:
@@ -73,8 +71,8 @@ def canonical(value: Any) -> bytes:
 
 
 def _finite(text: bytes) -> bytes:
-    """Refuse what is no JSON: only where such a word stands in it, reading it tells."""
-    if any(word in text for word in _NO_NUMBERS):
+    """Refuse a Decimal that is no number: only where such a word stands in it, reading it tells."""
+    if b"NaN" in text or b"Infinity" in text:
         try:
             _reader.decode(text)
         except msgspec.DecodeError:

@@ -115,12 +115,17 @@ async def _deliver(
 
 def _put_off(recorded: Arrival, rooms: Rooms) -> Arrival:
     """Have those deliveries queued to whose target nothing may be sent now."""
-    deliveries = []
-    for one in recorded.deliveries:
-        closed = rooms.flights.gates.of(one.target).closed() if one.state == "queued" else None
-        if closed is not None:
-            one = replace(one, put_off=wait_for(closed), reason=closed.reason)
-        deliveries.append(one)
+    gates = rooms.flights.gates
+    closed = {
+        at: why
+        for at, one in enumerate(recorded.deliveries)
+        if one.state == "queued" and (why := gates.of(one.target).closed()) is not None
+    }
+    if not closed:
+        return recorded
+    deliveries = list(recorded.deliveries)
+    for at, why in closed.items():
+        deliveries[at] = replace(deliveries[at], put_off=wait_for(why), reason=why.reason)
     return replace(recorded, deliveries=tuple(deliveries))
 
 

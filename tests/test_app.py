@@ -75,7 +75,7 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 async def test_a_platform_that_signs_nothing_is_known_by_its_url(environ: dict[str, str]) -> None:
     app = build(configure(read_settings(environ)))
-    async with app.router.lifespan_context(app):
+    async with app.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
             answers = [
@@ -107,7 +107,7 @@ async def test_the_journal_is_encrypted_and_forgets_as_the_settings_say(
     more = {"BRIDGE_JOURNAL_KEYS": new_key(), "BRIDGE_KEEP_BODIES": "4"}
     app = build(configure(read_settings({**environ, **more})))
     url = f"/webhooks/shop?topic=ping&token={make('shop', 'new-secret')}"
-    async with app.router.lifespan_context(app):
+    async with app.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
             assert (await client.post(url, content=b'{"who": "Ana"}')).status_code == 200
@@ -129,7 +129,7 @@ async def test_a_secret_behind_the_store_in_the_address_is_asked_for_and_never_l
     (tmp_path / "mappings" / "connections.toml").write_text(connections)
     monkeypatch.setenv("SECRET", "s3cret")
     app = build(configure(read_settings(environ)))
-    async with app.router.lifespan_context(app):
+    async with app.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         client = httpx.AsyncClient(transport=transport, base_url="http://bridge")
         with structlog.testing.capture_logs() as lines:
@@ -148,7 +148,7 @@ async def test_nothing_stands_behind_a_store_whose_platform_signs_otherwise(
 ) -> None:
     app = build(configure(read_settings(environ)))
     token = make("shop", "new-secret")
-    async with app.router.lifespan_context(app):
+    async with app.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
             url = f"/webhooks/shop/x?topic=ping&token={token}"
@@ -284,7 +284,7 @@ settings = { source = "ECOMMERCE", account_id = "main" }
     monkeypatch.setattr("bridge.app.new_client", lambda: client)
     app = build(configure(read_settings(environ)))
     url = f"/webhooks/shop?topic=created&token={make('shop', 'new-secret')}"
-    async with app.router.lifespan_context(app):
+    async with app.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as shop:
             answers = [await shop.post(url, json={"id": number}) for number in (1, 2)]
@@ -362,7 +362,7 @@ async def test_what_rests_is_told_and_is_no_fault_of_the_bridge(
 
     monkeypatch.setattr("bridge.app.Gates", gates)
     app = build(configure(read_settings({**environ, "BRIDGE_WORKERS": "2"})))
-    async with app.router.lifespan_context(app):
+    async with app.lifespan_context(app):
         gate = made[0].of("shop/bonifiq.customer")
         ticket = await gate.enter(Asks("shop"))
         assert isinstance(ticket, Ticket)
@@ -393,7 +393,7 @@ async def test_as_soon_as_a_stop_is_asked_for_nothing_parked_is_begun(
     monkeypatch.setattr("bridge.app.park", park)
     servers = signal.signal(signal.SIGTERM, lambda *_: None)
     app = build(configure(read_settings(environ)))
-    async with app.router.lifespan_context(app):
+    async with app.lifespan_context(app):
         os.kill(os.getpid(), signal.SIGTERM)
         async with asyncio.timeout(5.0):
             await parking.wait()

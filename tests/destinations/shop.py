@@ -94,7 +94,7 @@ class Shop:
         self.patch.setattr("bridge.app.new_client", lambda: httpx.AsyncClient(transport=transport))
         app = build(configure(settings))
         async with (
-            app.router.lifespan_context(app),
+            app.lifespan_context(app),
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app), base_url="http://bridge"
             ) as client,
