@@ -574,6 +574,9 @@ class TestLosing:
         assert [type(one) for one in results] == [JournalUnavailable] * 3
         assert time.monotonic() - begun < 4
 
+        wire.mend()
+        await until(lambda: _works(far))
+
     async def test_so_it_is_when_nothing_is_cut_and_nothing_answers(
         self, far: PostgresJournal, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ):
