@@ -70,7 +70,7 @@ class Setup:
     shops: Sequence[Shop] = (Shop("alpha", "north", 61), Shop("beta", "south", 62))
     at_once: int = 4  #: requests of the bridge to one account
     spoiled: bool = False  #: clock and disk of the nodes can be spoiled
-    stop_after: float = 25.0
+    flights_end_after: float = 15.0  #: of a stop, which lasts `Size.quiet` longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +319,7 @@ def _environment(folder: Path, url: str, size: Size, setup: Setup) -> Mapping[st
         "BRIDGE_REQUEST_TIMEOUT": str(size.request_timeout),
         "BRIDGE_QUIET": str(size.quiet),
         "BRIDGE_GONE_AFTER": str(size.gone_after),
-        "BRIDGE_STOP_AFTER": str(setup.stop_after),
+        "BRIDGE_STOP_AFTER": str(size.quiet + setup.flights_end_after),
         "CHAOS_FOLDER": str(folder),
         "CHAOS_SECRET": SECRET,
         "CHAOS_USER": "chaos",

@@ -164,7 +164,7 @@ SCENARIOS: Sequence[Scenario] = (
         "stop-short",
         "SIGTERM with less time than the flights need: what is cut off is given back, not lost.",
         stop_short,
-        Setup(stop_after=2.0),
+        Setup(flights_end_after=1.0),
     ),
     Scenario(
         "drained-by-another",
