@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from bridge.settings import read_settings
 from tests.chaos.__main__ import main
 from tests.chaos.journals import Hosts
 from tests.chaos.scenarios import ALL
 from tests.chaos.scenarios.destinations import SCENARIOS
-from tests.chaos.world import QUICK, Setup, play
+from tests.chaos.world import FULL, QUICK, Scenario, Setup, Size, environment_of, play
 
 
 async def test_a_destination_that_keeps_answers_back_doubles_nothing_unexplained(
@@ -38,3 +39,15 @@ def test_scenarios_are_listed_with_a_sentence_each(capsys: pytest.CaptureFixture
     assert len({one.name for one in ALL}) == len(ALL)
     assert all(f"{one.name}  {one.about}" in printed for one in ALL)
     assert all(one.about.endswith(".") for one in ALL)
+
+
+@pytest.mark.parametrize("size", [QUICK, FULL], ids=lambda size: size.name)
+@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+def test_the_bridge_takes_the_times_of_a_scenario(
+    scenario: Scenario, size: Size, tmp_path: Path
+) -> None:
+    environment = environment_of(tmp_path, "sqlite:///journal.db", size, scenario.setup)
+
+    settings = read_settings(environment)
+
+    assert settings.flights_end_after == scenario.setup.flights_end_after

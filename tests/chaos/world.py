@@ -241,7 +241,7 @@ async def _world(
         journal = await stack.enter_async_context(JOURNALS[kind](site))
         destination = await stack.enter_async_context(Destination(book))
         _write_mappings(folder, setup, destination)
-        environment = _environment(folder, journal.url, size, setup)
+        environment = environment_of(folder, journal.url, size, setup)
         module = "tests.chaos.launcher" if setup.spoiled else "bridge.cli"
         for number in range(setup.nodes):
             node = Node(
@@ -309,7 +309,8 @@ def _write_mappings(folder: Path, setup: Setup, destination: Destination) -> Non
     (mappings / "connections.toml").write_text("\n".join(tables))
 
 
-def _environment(folder: Path, url: str, size: Size, setup: Setup) -> Mapping[str, str]:
+def environment_of(folder: Path, url: str, size: Size, setup: Setup) -> Mapping[str, str]:
+    """Give the environment of the nodes of a scenario; *url* is their journal's."""
     inherited = {name: value for name, value in os.environ.items() if "BRIDGE_" not in name}
     return {
         **inherited,
