@@ -16,7 +16,6 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import msgspec
 from pydantic import BaseModel
 
 from bridge import exact
@@ -192,12 +191,12 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _moment(moment: datetime) -> Any:
+def _moment(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         if moment.utcoffset() is None:
             raise ValueError("found a moment without a zone, wanted one in UTC")
         moment = moment.astimezone(UTC)
-    return msgspec.to_builtins(moment)
+    return f"{moment.replace(tzinfo=None).isoformat()}Z"
 
 
 def _listed(values: Iterable[Any]) -> list[Any]:

@@ -132,6 +132,16 @@ class TestDocument:
     def test_a_moment_is_written_in_utc_with_a_z(self, moment, text):
         assert document(Whole(at=moment)) == {"at": text}
 
+    def test_a_moment_of_a_kind_of_its_own_is_written_as_any_other(self):
+        """As libraries make them that let a test set the clock."""
+
+        class Moment(datetime):
+            pass
+
+        made = Whole.model_construct(at=Moment(2026, 5, 2, 13, 1, 10, tzinfo=UTC))
+
+        assert document(made) == {"at": "2026-05-02T13:01:10Z"}
+
     def test_a_moment_without_a_zone_is_refused_and_never_guessed(self):
         with pytest.raises(ValueError, match="without a zone"):
             document(Whole(at=datetime(2026, 5, 2)))  # noqa: DTZ001 - the mistake under test

@@ -13,12 +13,14 @@ _SPOILED = Setup(spoiled=True)
 
 def _suffering(fault: str) -> Callable[[World], Awaitable[None]]:
     async def run(world: World) -> None:
+        seconds = world.size.cut_off if fault == "cut off" else world.size.fault
+
         async def harm() -> None:
             await world.breathe(0.3)
-            seconds = world.size.cut_off if fault == "cut off" else world.size.fault
             await world.suffer(fault, seconds)
 
-        await world.while_loaded(harm)
+        # Stores that give up while the fault lasts would prove nothing.
+        await world.while_loaded(harm, patience=seconds + 60.0)
 
     return run
 
