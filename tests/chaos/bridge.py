@@ -9,8 +9,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.ledger import Book, Frozen, Killed
@@ -37,6 +37,7 @@ class Node:
     module: str = "bridge.cli"
     _process: asyncio.subprocess.Process | None = None
     _logging: asyncio.Task[None] | None = None
+    _noted: set[int] = field(default_factory=set)  #: ports that it has sent from
 
     @property
     def pid(self) -> int:
@@ -83,6 +84,26 @@ class Node:
         if self.workers == 1:
             return [self.pid] if self.running else []
         return [pid for pid in _children(self.pid) if "spawn_main" in _command(pid)]
+
+    @contextlib.asynccontextmanager
+    async def noting_ports(self) -> AsyncIterator[None]:
+        """
+        Note from which ports it sends meanwhile.
+
+        When it is killed, connections that were idle for some seconds are closed already.
+        """
+
+        async def note() -> None:
+            while True:
+                for pid in self.pids():
+                    self._noted |= ports_to(self.destination_port, pid)
+                await asyncio.sleep(0.05)
+
+        noting = asyncio.create_task(note())
+        try:
+            yield
+        finally:
+            noting.cancel()
 
     def kill_worker(self) -> None:
         """End one serving process as `kill -9` does."""
@@ -147,7 +168,8 @@ class Node:
         return self.folder / f"node-{self.number}.log"
 
     def _kill(self, pids: Iterable[int]) -> None:
-        ports, pids = set[int](), list(pids)
+        ports, pids = self._noted, list(pids)
+        self._noted = set()
         for pid in pids:
             # Stopped first, so that what is written down of it is still true when it dies.
             with contextlib.suppress(ProcessLookupError):

@@ -32,7 +32,8 @@ async def killed_while_away(world: World) -> None:
 
     async def harm() -> None:
         await world.breathe(0.3)
-        await world.suffer("locked")
+        async with world.nodes[0].noting_ports():
+            await world.suffer("locked")
         await world.nodes[0].kill()
         await world.nodes[0].start()
 
