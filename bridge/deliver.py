@@ -170,7 +170,7 @@ def _begin_fetch(
             flight,
             keep_resources(route.source, fetched),
             complete.deliveries,
-            event_type=complete.event.event.type if complete.event else None,
+            event_type=complete.event.type if complete.event else None,
             resource_id=complete.resource,
             subjects=complete.subjects,
             problem=complete.problem,

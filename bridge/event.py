@@ -197,6 +197,12 @@ class Event:
         """Give the namespaces of a destination file; `item` is an element of `order.items`."""
         return {**self.values}
 
+    @property
+    def type(self) -> EventType:
+        """What happened, without a model made for one word."""
+        told: EventType = self.values["event"]["type"]
+        return told
+
     @cached_property
     def event(self) -> Facts:
         """What happened, where and when."""

@@ -86,7 +86,7 @@ def _explain(planned: Plan, where: Route, endpoint: str | None) -> list[str]:
     if planned.event is None:
         return [f"topic {planned.topic}: {planned.problem or 'asks to erase what is kept'}"]
     sides = _sides(planned, planned.event, where)
-    lines = [f"{planned.event.event.type} from topic {planned.topic}"]
+    lines = [f"{planned.event.type} from topic {planned.topic}"]
     for delivery in planned.deliveries:
         if endpoint not in (None, delivery.endpoint):
             continue

@@ -329,11 +329,11 @@ def version(event: Event) -> tuple[int, int]:
     Returns:
         Microseconds since 1970, and phase times 2**32 plus a count that only grows.
     """
-    happened, order = event.values["event"], event.values["order"]
-    stamp = int(happened["occurred_at"].timestamp() * 1_000_000)
-    phase, progress = _PHASES[happened["type"]], 0
+    order = event.values["order"]
+    stamp = int(event.values["event"]["occurred_at"].timestamp() * 1_000_000)
+    phase, progress = _PHASES[event.type], 0
     if order:
-        if happened["type"] != "order_cancelled" and order["is_cancelled"]:
+        if event.type != "order_cancelled" and order["is_cancelled"]:
             phase = _REFUNDED_IN_FULL
         back = order["paid"] - order["kept"]
         progress = min(int(back.scaleb(exponent(order["currency"]))), 2**31 - 1)

@@ -55,7 +55,7 @@ def arrival(planned: Plan, route: Route, request: InboundRequest) -> Arrival:
         headers=keep_headers(route.source, request),
         body=request.body,
         received_at=request.received_at,
-        event_type=planned.event.values["event"]["type"] if planned.event else None,
+        event_type=planned.event.type if planned.event else None,
         subjects=planned.subjects,
         deliveries=deliveries_of(route, planned, request),
         problem=planned.problem,

@@ -66,7 +66,7 @@ def choose_rule(
     connection: Connection | None,
     problems: list[Problem],
 ) -> PayloadRule | Skipped:
-    name, event_type = destination.endpoint, event.values["event"]["type"]
+    name, event_type = destination.endpoint, event.type
     fitting = [rule for rule in destination.payloads if event_type in rule.on]
     if not fitting:
         return Skipped(name, f"not for {event_type}")

@@ -96,7 +96,7 @@ class Node:
         async def note() -> None:
             while True:
                 for pid in self.pids():
-                    self._noted |= ports_to(self.destination_port, pid)
+                    self._note(pid)
                 await asyncio.sleep(0.05)
 
         noting = asyncio.create_task(note())
@@ -137,21 +137,21 @@ class Node:
 
     async def stop(self, within: float = _PATIENCE) -> int:
         """Ask it to end, and give its exit code; the ports it sent from are kept until then."""
-        asked, ports = _now(), set[int]()
-        if not self.running:
+        asked = _now()
+        if self._process is None or not self.running:
             return await self._gone()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
-        while self.running and _now() - asked < within:
-            for pid in self.pids():
-                ports |= ports_to(self.destination_port, pid)
-            await asyncio.sleep(0.05)
+        async with self.noting_ports():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), within)
         await self.end()
         code = await self._gone()
         lasts = float(self.environment["BRIDGE_STOP_AFTER"]) - float(
             self.environment["BRIDGE_QUIET"]
         )
-        self.book.killed.append(Killed(asked, _now(), frozenset(ports), asked + lasts))
+        ports = self._take_noted()
+        self.book.killed.append(Killed(asked, _now(), ports, asked + lasts))
         return code
 
     async def end(self) -> None:
@@ -168,18 +168,25 @@ class Node:
         return self.folder / f"node-{self.number}.log"
 
     def _kill(self, pids: Iterable[int]) -> None:
-        ports, pids = self._noted, list(pids)
-        self._noted = set()
+        pids = list(pids)
         for pid in pids:
             # Stopped first, so that what is written down of it is still true when it dies.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
         for pid in pids:
-            ports |= ports_to(self.destination_port, pid)
+            self._note(pid)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         now = _now()
-        self.book.killed.append(Killed(now, now, frozenset(ports)))
+        self.book.killed.append(Killed(now, now, self._take_noted()))
+
+    def _note(self, pid: int) -> None:
+        self._noted |= ports_to(self.destination_port, pid)
+
+    def _take_noted(self) -> frozenset[int]:
+        """Give the ports of a process that is gone; the next one has its own."""
+        noted, self._noted = frozenset(self._noted), set()
+        return noted
 
     async def _gone(self) -> int:
         assert self._process is not None, "the node was never started"
