@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,8 @@ def nothing() -> Steps[None]:
     yield from each(())
 
 
-@contextmanager
-def stalled(journal: SqliteJournal):
+@asynccontextmanager
+async def stalled(journal: SqliteJournal) -> AsyncIterator[None]:
     """Keep the writer busy, so that what is asked for meanwhile is written in one batch."""
     begun, go_on = threading.Event(), threading.Event()
 
@@ -104,12 +104,13 @@ def stalled(journal: SqliteJournal):
         assert go_on.wait(5)
         yield from nothing()
 
-    journal._engine._writer.submit(work, sync=False)
-    assert begun.wait(5)
+    written = journal._engine._writer.submit(work, sync=False)
+    assert await asyncio.to_thread(begun.wait, 5)
     try:
         yield
     finally:
         go_on.set()
+        await written
 
 
 class TestSync:
@@ -143,7 +144,7 @@ class TestSync:
     async def test_one_that_asks_is_enough_for_the_whole_batch(self, journal: SqliteJournal):
         committed = levels(journal)
 
-        with stalled(journal):
+        async with stalled(journal):
             tasks = [
                 asyncio.ensure_future(
                     journal.receive(arrival(f"e{n}", planned(str(n))), sync=n == 3)
@@ -166,7 +167,7 @@ class TestSync:
         committed = levels(journal)
         writer = journal._engine._writer
 
-        with stalled(journal):
+        async with stalled(journal):
             first, second, third = (writer.submit(slow, sync=n == 2) for n in range(3))
             world.clocks.advance(7)
             assert journal.behind == 7
@@ -176,12 +177,88 @@ class TestSync:
         assert written == [written[0], written[0] + 1000, written[0] + 2000]
         assert journal.behind == 0
 
+    async def test_nobody_else_on_the_event_loop_waits_for_a_long_batch(
+        self, world: World, journal: SqliteJournal
+    ):
+        def brief(tx: Transaction) -> Steps[None]:
+            world.clocks.advance(0.006)
+            yield from nothing()
+
+        committed = levels(journal)
+        writer = journal._engine._writer
+
+        await asyncio.gather(*(writer.submit(brief, sync=n == 0, brief=True) for n in range(3)))
+
+        assert committed == ["FULL", "NORMAL"]
+
     async def test_the_last_commit_is_synced(self, journal: SqliteJournal):
         committed = levels(journal)
 
         await journal.close()
 
         assert committed == ["FULL"]
+
+
+class TestTheEventLoop:
+    """It runs what asks for little, and never waits."""
+
+    async def test_what_asks_for_little_runs_there_and_nothing_else(self, journal: SqliteJournal):
+        ran: dict[bool, int] = {}
+        writer = journal._engine._writer
+
+        def work(brief: bool) -> Callable[[Transaction], Steps[None]]:
+            def steps(tx: Transaction) -> Steps[None]:
+                ran[brief] = threading.get_ident()
+                yield from nothing()
+
+            return steps
+
+        for brief in (True, False):
+            await writer.submit(work(brief), sync=False, brief=brief)
+
+        assert ran == {True: threading.get_ident(), False: writer._thread.ident}
+
+    async def test_the_disk_is_waited_for_by_a_thread(self, journal: SqliteJournal):
+        committing: list[int] = []
+        writer = journal._engine._writer
+        writer._db.set_trace_callback(
+            lambda statement: (
+                committing.append(threading.get_ident()) if statement == "COMMIT" else None
+            )
+        )
+
+        await journal.receive(arrival("e1", planned()), sync=False)
+        await journal.sync()
+
+        assert committing == [writer._thread.ident] * 2
+
+    async def test_a_lock_of_another_program_is_waited_for_by_a_thread(self, path: Path):
+        world = World(SqliteBackend(path, wait=5))
+        journal = await world.worker()
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            received = asyncio.ensure_future(journal.receive(arrival("e1", planned()), sync=False))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            other.execute("ROLLBACK")
+
+        assert not (await received).copy
+        # What SQLite itself would wait whenever it is asked on the event loop.
+        assert isinstance(journal, SqliteJournal)
+        asked = journal._engine._writer._db.execute("PRAGMA busy_timeout")
+        assert asked.fetchone() == (0,)
+        await world.close()
+
+    async def test_and_so_is_the_turn_of_another_process(self, path: Path):
+        world = World(SqliteBackend(path, wait=5))
+        journal = await world.worker()
+        with closing(Turns(workers_folder(path))) as other:
+            with other.turn(0):
+                synced = asyncio.ensure_future(journal.sync())
+                for _ in range(3):
+                    await asyncio.sleep(0)
+            await synced
+        await world.close()
 
 
 class TestTrouble:
@@ -260,7 +337,7 @@ class TestTrouble:
         assert await journal.entries(Filter()) == ()
 
     async def test_one_that_fails_fails_alone(self, journal: SqliteJournal):
-        with stalled(journal):
+        async with stalled(journal):
             tasks: list[asyncio.Future[Any]] = [
                 asyncio.ensure_future(journal.receive(arrival("e1", planned()), sync=False)),
                 asyncio.ensure_future(journal.take(77, "vendor.order")),
@@ -276,7 +353,7 @@ class TestTrouble:
         onlooker = await world.worker(register=False)
         assert isinstance(onlooker, SqliteJournal)
 
-        with stalled(onlooker):
+        async with stalled(onlooker):
             registered = asyncio.ensure_future(onlooker._register())
             await asyncio.sleep(0)
             wrong = asyncio.ensure_future(onlooker.replay(77, []))
@@ -314,7 +391,7 @@ class TestTrouble:
         await fly(journal, "e3", planned(account="second"), store="second")
 
     async def test_a_queue_that_grows_too_long(self, journal: SqliteJournal):
-        with stalled(journal):
+        async with stalled(journal):
             waiting = [
                 journal._engine._writer.submit(lambda tx: nothing(), sync=False)
                 for _ in range(2000)
@@ -327,7 +404,7 @@ class TestTrouble:
         await journal.sync()
 
     async def test_a_queue_that_grows_too_old(self, journal: SqliteJournal, world: World):
-        with stalled(journal):
+        async with stalled(journal):
             waiting = journal._engine._writer.submit(lambda tx: nothing(), sync=False)
             world.clocks.steady += 1.1
 
@@ -340,7 +417,7 @@ class TestTrouble:
     async def test_a_queue_that_is_too_old_can_be_closed(
         self, journal: SqliteJournal, world: World
     ):
-        with stalled(journal):
+        async with stalled(journal):
             waiting = journal._engine._writer.submit(lambda tx: nothing(), sync=False)
             world.clocks.steady += 1.1
             closed = asyncio.ensure_future(journal.close())
@@ -411,7 +488,7 @@ class TestCancelling:
     """Who stops waiting does not stop the transaction."""
 
     async def test_the_webhook_is_recorded_and_its_lane_given_back(self, journal: SqliteJournal):
-        with stalled(journal):
+        async with stalled(journal):
             task = asyncio.ensure_future(journal.receive(arrival("e1", planned()), sync=False))
             await asyncio.sleep(0)
             task.cancel()
@@ -427,7 +504,7 @@ class TestCancelling:
     async def test_so_is_what_was_due(self, journal: SqliteJournal):
         flight = await fly(journal, "e1", planned())
         await journal.back(flight, delay=0, unsure=False, reason="503")
-        with stalled(journal):
+        async with stalled(journal):
             task = asyncio.ensure_future(journal.due())
             await asyncio.sleep(0)
             task.cancel()
@@ -438,7 +515,7 @@ class TestCancelling:
 
     async def test_a_settle_is_written(self, journal: SqliteJournal):
         flight = await fly(journal, "e1", planned())
-        with stalled(journal):
+        async with stalled(journal):
             task = asyncio.ensure_future(journal.settle(flight, "delivered"))
             await asyncio.sleep(0)
             task.cancel()

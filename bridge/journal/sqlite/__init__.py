@@ -2,7 +2,7 @@
 The journal in one SQLite file, for one machine and any number of processes on it.
 
     file         finds or creates the file, and brings an older one forward
-    engine       its threads: writer (many transitions, one commit), checkpoint, a reader
+    engine       the writer (many transitions, one commit), a checkpointing thread, a reader
     turns        processes write one after the other
 """
 

@@ -1,7 +1,7 @@
 """
 The threads and connections behind a journal in one SQLite file.
 
-One thread writes, one reads, one checkpoints; the event loop only waits for them.
+One thread waits for the disk and for others, one reads, one checkpoints.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bridge.errors import JournalUnavailable
 from bridge.journal.sqlite.checkpoint import Checkpoints
@@ -27,11 +27,11 @@ T = TypeVar("T")
 
 class Engine:
     """
-    Runs work in the threads that may do it.
+    Runs work where it may wait.
 
     Args:
         path: An existing journal.
-        transaction: What the transitions need to know; the writing thread's own.
+        transaction: What the transitions need to know; the writer's own.
         wait: Seconds to wait for other processes, and again for other programs.
         clock: Seconds since 1970.
         monotonic: Seconds.
@@ -54,7 +54,7 @@ class Engine:
         with ExitStack() as stack:
             # Ended in reverse: the threads first, then what they use.
             self._reading = stack.enter_context(closing(connect(path, wait=wait, readonly=True)))
-            writing = stack.enter_context(closing(connect(path, wait=wait)))
+            writing = stack.enter_context(closing(connect(path, wait=0)))
             moving = stack.enter_context(closing(connect(path, wait=wait)))
             turns = stack.enter_context(closing(Turns(self.folder)))
             spare = stack.enter_context(closing(Turns(self.folder)))
@@ -102,31 +102,30 @@ class Engine:
         work: Work[T],
         *,
         sync: bool = False,
-        touches: Touches | None = None,  # noqa: ARG002 - one after the other, nobody is in the way
+        touches: Touches | None = None,
         patient: bool = False,  # noqa: ARG002 - how it ends is known at once
         unclaimed: Callable[[T], None] = lambda _: None,
     ) -> T:
         """
-        Run *work* in the writing thread, in a transaction.
+        Run *work* in a transaction, perhaps together with others.
 
         Args:
             sync: Return when its commit, and every one before it, is on disk.
+            touches: Work that tells its keys asks for little and may run on the event loop.
             unclaimed: Called with the result when nobody waits for it any more: who is
                 cancelled stops waiting, but the transaction goes on.
 
         Raises:
             JournalUnavailable: The journal is closed, cannot keep up, or cannot be written now.
         """
-        future = self._writer.submit(work, sync=sync)
+        future = self._writer.submit(
+            work, sync=sync, brief=touches is not None, unclaimed=unclaimed
+        )
         try:
-            return await asyncio.shield(future)
+            return await future
         except asyncio.CancelledError:
-
-            def done(ended: asyncio.Future[Any]) -> None:
-                if not ended.cancelled() and ended.exception() is None:
-                    unclaimed(ended.result())
-
-            future.add_done_callback(done)
+            if not future.cancelled() and future.exception() is None:
+                unclaimed(future.result())
             raise
 
     async def close(self, last: Work[None]) -> None:

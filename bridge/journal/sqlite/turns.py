@@ -17,7 +17,7 @@ from bridge.errors import JournalUnavailable
 
 
 class Turns:
-    """One process's place in the queue.  Used by one thread at a time."""
+    """One process's place in the queue.  Used by one thread at a time, whichever that is."""
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / "turn").open("ab")
@@ -40,7 +40,16 @@ class Turns:
         try:
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            self.give()
+
+    def take_now(self) -> bool:
+        """Take the turn if it is free; whoever got it has to `give` it."""
+        with self._mutex:
+            return self._waiter is None and self._lock_now()
+
+    def give(self) -> None:
+        """Let others have their turn."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Leave the queue."""
@@ -52,20 +61,24 @@ class Turns:
     def _take(self, wait: float) -> bool:
         with self._mutex:
             if self._waiter is None:
-                try:
-                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    # The kernel can wait in line but not for a given time, so a thread does.
-                    self._given.clear()
-                    self._waiter = threading.Thread(target=self._wait, daemon=True)
-                    self._waiter.start()
-                else:
+                if self._lock_now():
                     return True
+                # The kernel can wait in line but not for a given time, so a thread does.
+                self._given.clear()
+                self._waiter = threading.Thread(target=self._wait, daemon=True)
+                self._waiter.start()
             self._wanted = True
         self._given.wait(wait)
         with self._mutex:
             self._wanted = False
             return self._given.is_set()
+
+    def _lock_now(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _wait(self) -> None:
         fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -75,6 +88,6 @@ class Turns:
                 self._given.set()
             else:
                 # Nobody waits any more: pass the turn on.
-                fcntl.flock(self._file, fcntl.LOCK_UN)
+                self.give()
             if self._closed:
                 self._file.close()

@@ -1,8 +1,12 @@
 """
 Write what many tasks ask for in few transactions.
 
-One thread takes what has gathered, writes it under one commit and wakes everybody.  It never
-waits for company: while one batch commits, the next one gathers.
+What a webhook asks for are a few rows that are found by their keys.  The event loop itself runs
+those statements: in a thread they would take longer, since both need the one interpreter and hand
+it to and fro with every statement.  A thread does all that waits, for a turn, for another
+program's lock and for the disk, and whatever may look at many rows.
+
+Nobody waits for company: while one batch commits, the next one gathers.
 """
 
 from __future__ import annotations
@@ -10,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import structlog
@@ -32,6 +36,8 @@ _LONGEST_QUEUE = 2_000
 _OLDEST = 1.0  #: seconds that the first in the queue may have waited
 #: Seconds after which no further item is begun, so that other processes have their turns.
 _LONGEST_TURN = 0.1
+#: The same on the event loop, so that everybody else there has his.
+_LONGEST_HERE = 0.01
 _SHUTDOWN = 10.0
 
 
@@ -39,11 +45,21 @@ _SHUTDOWN = 10.0
 class _Item:
     work: Work[Any]
     sync: bool
-    loop: asyncio.AbstractEventLoop
+    brief: bool
     future: asyncio.Future[Any]
+    unclaimed: Callable[[Any], None]
     since: float
     result: Any = None
     error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What the thread is handed."""
+
+    items: list[_Item]
+    begun: bool  #: all of them have run, and only the commit is missing
+    loop: asyncio.AbstractEventLoop  #: where they are waited for
 
 
 class _ItemError(Exception):
@@ -52,13 +68,13 @@ class _ItemError(Exception):
 
 class Writer:
     """
-    The only one in this process who writes the journal.
+    The only one in this process who writes the journal.  Asked from one event loop.
 
     Args:
-        db: Its own connection.
+        db: Its own connection, which waits for no lock by itself.
         transaction: What the transitions need to know; nobody else uses it.
         turns: Makes this process and others take turns.
-        wait: Seconds to wait for a turn.
+        wait: Seconds to wait for a turn, and again for locks of other programs.
         clock: Seconds since 1970.
         monotonic: Seconds, to tell how long the first in the queue has waited.
         wrote: Called after each commit with the number of items in it.
@@ -84,43 +100,54 @@ class Writer:
         self._wrote = wrote
         self._synchronous = ""
         self._queue: deque[_Item] = deque()
-        self._gathered = threading.Condition()
+        self._busy = False  #: a batch is under way, or is about to be
         self._oldest: float | None = None  #: when that was asked for which has waited longest
-        self._closing = False
+        self._closing = self._stopped = False
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work[T], *, sync: bool, last: bool = False) -> asyncio.Future[T]:
+    def submit(
+        self,
+        work: Work[T],
+        *,
+        sync: bool,
+        brief: bool = False,
+        last: bool = False,
+        unclaimed: Callable[[T], None] = lambda _: None,
+    ) -> asyncio.Future[T]:
         """
-        Queue *work*; it runs in a transaction of the writer's thread.
+        Queue *work*; it runs in a transaction, and goes on when nobody waits for it any more.
 
         Args:
             sync: The commit must be on disk before the future is done.
+            brief: It asks for a few rows by their keys, and may run on the event loop.
             last: Nothing is accepted after it.
+            unclaimed: Called with the result when the future was cancelled.
 
         Raises:
             JournalUnavailable: The writer is closed, or cannot keep up.
         """
-        loop = asyncio.get_running_loop()
-        item = _Item(work, sync, loop, loop.create_future(), self._monotonic())
-        with self._gathered:
-            if self._closing:
-                raise JournalUnavailable("the journal is closed")
-            late = bool(self._queue) and item.since - self._queue[0].since > _OLDEST
-            if (late or len(self._queue) >= _LONGEST_QUEUE) and not last:
-                raise JournalUnavailable(
-                    f"the journal cannot keep up: {len(self._queue)} transactions are waiting"
-                )
-            self._queue.append(item)
-            self._closing = last
-            self._gathered.notify()
-        return item.future
+        if self._closing:
+            raise JournalUnavailable("the journal is closed")
+        loop, since = asyncio.get_running_loop(), self._monotonic()
+        late = bool(self._queue) and since - self._queue[0].since > _OLDEST
+        if (late or len(self._queue) >= _LONGEST_QUEUE) and not last:
+            raise JournalUnavailable(
+                f"the journal cannot keep up: {len(self._queue)} transactions are waiting"
+            )
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.append(_Item(work, sync, brief, future, unclaimed, since))
+        self._closing = last
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._begin, loop)
+        return future
 
     def stop(self) -> None:
-        """Write what is queued and end the thread; accepts nothing from now on."""
-        with self._gathered:
-            self._closing = True
-            self._gathered.notify()
+        """End the thread when it has written what it was handed; the rest fails."""
+        self._closing = self._stopped = True
+        self._batches.put(None)
         self._thread.join(_SHUTDOWN)
 
     def behind(self) -> float:
@@ -128,71 +155,130 @@ class Writer:
         oldest = self._oldest
         return 0.0 if oldest is None else self._monotonic() - oldest
 
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Do what has gathered as far as nothing has to be waited for, and hand it over."""
+        size = min(len(self._queue), _LARGEST_BATCH)
+        items = [self._queue.popleft() for _ in range(size)]
+        self._oldest = items[0].since
+        if self._stopped:
+            _fail(items, JournalUnavailable("the journal is closed"))
+            self._end(items, loop)
+            return
+        done = self._do_here(items)
+        if done:
+            self._queue.extendleft(reversed(items[done:]))
+        self._batches.put(_Batch(items[: done or size], bool(done), loop))
+
+    def _end(self, items: list[_Item], loop: asyncio.AbstractEventLoop) -> None:
+        """Tell everybody what has come of it, and begin anew with what has gathered meanwhile."""
+        for item in items:
+            _tell(item)
+        self._busy = bool(self._queue)
+        self._oldest = self._queue[0].since if self._queue else None
+        if self._busy:
+            # After those who were just told: what they ask for next is in the same batch.
+            loop.call_soon(self._begin, loop)
+
+    def _do_here(self, items: list[_Item]) -> int:
+        """
+        Begin a transaction on the event loop and run what fits into a moment.
+
+        Returns:
+            How many of the items have run, so that only the commit is missing; 0 when all is the
+            thread's: to run them, to wait, and to tell what is wrong.
+        """
+        if not all(item.brief for item in items) or not self._turns.take_now():
+            return 0
+        try:
+            self._open(items)
+            return self._do_all(items, self._do, _LONGEST_HERE)
+        except Exception:  # noqa: BLE001 - the thread meets it again, and tells it
+            self._undo()
+            self._turns.give()
+            return 0
+
     def _run(self) -> None:
-        while batch := self._gather():
-            self._oldest = batch[0].since
+        while (batch := self._batches.get()) is not None:
             written = self._write(batch)
-            with self._gathered:
-                self._queue.extendleft(reversed(batch[written:]))
-                self._oldest = self._queue[0].since if self._queue else None
-            _wake(batch[:written])
+            try:
+                batch.loop.call_soon_threadsafe(self._written, batch, written)
+            except RuntimeError:
+                # The loop is closed: nobody waits there any more, and what was written is written.
+                log.warning("journal", problem="written after its event loop had ended")
             del batch
 
-    def _gather(self) -> list[_Item]:
-        with self._gathered:
-            while not self._queue and not self._closing:
-                self._gathered.wait()
-            size = min(len(self._queue), _LARGEST_BATCH)
-            return [self._queue.popleft() for _ in range(size)]
+    def _written(self, batch: _Batch, many: int) -> None:
+        self._queue.extendleft(reversed(batch.items[many:]))
+        self._end(batch.items[:many], batch.loop)
 
-    def _write(self, batch: list[_Item]) -> int:
+    def _write(self, batch: _Batch) -> int:
         """Write what fits into one turn, at least one; gives how many of the batch are done."""
+        items = batch.items
         try:
-            with self._turns.turn(self._wait):
-                done = self._commit(batch)
+            done = self._finish(items) if batch.begun else self._do_it_all(items)
         except Exception as error:  # noqa: BLE001 - the thread must outlive every batch
             failed = _unavailable(error)
-            log.error("journal", problem=str(failed), items=len(batch))
-            for item in batch:
-                item.error = failed
-            return len(batch)
+            log.error("journal", problem=str(failed), items=len(items))
+            _fail(items, failed)
+            return len(items)
         self._wrote(done)
         return done
 
-    def _commit(self, batch: list[_Item]) -> int:
-        db = self._db
-        synchronous = "FULL" if any(item.sync for item in batch) else "NORMAL"
-        if synchronous != self._synchronous:
-            db.execute(f"PRAGMA synchronous = {synchronous}")
-            self._synchronous = synchronous
+    def _finish(self, items: list[_Item]) -> int:
         try:
-            return self._do_all(batch, self._do)
-        except _ItemError:
-            # One of them fails.  The others shall not.
-            return self._do_all(batch, self._do_apart)
+            self._commit()
+        finally:
+            self._turns.give()
+        return len(items)
 
-    def _do_all(self, batch: list[_Item], do: Callable[[_Item], None]) -> int:
-        done = 0
-        with self._transaction():
-            until = self._monotonic() + _LONGEST_TURN
-            while done < len(batch) and self._monotonic() <= until:
-                do(batch[done])
-                done += 1
+    def _do_it_all(self, items: list[_Item]) -> int:
+        with self._turns.turn(self._wait):
+            try:
+                return self._transact(items, self._do)
+            except _ItemError:
+                # One of them fails.  The others shall not.
+                return self._transact(items, self._do_apart)
+
+    def _transact(self, items: list[_Item], do: Callable[[_Item], None]) -> int:
+        db = self._db
+        db.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
+        try:
+            self._open(items)
+            done = self._do_all(items, do, _LONGEST_TURN)
+            self._commit()
+        except BaseException:
+            self._undo()
+            raise
+        finally:
+            db.execute("PRAGMA busy_timeout = 0")
         return done
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
+    def _open(self, items: list[_Item]) -> None:
+        synchronous = "FULL" if any(item.sync for item in items) else "NORMAL"
+        if synchronous != self._synchronous:
+            self._db.execute(f"PRAGMA synchronous = {synchronous}")
+            self._synchronous = synchronous
+        self._db.execute("BEGIN IMMEDIATE")
+        self._tx.now = int(self._clock() * 1000)
+
+    def _do_all(self, items: list[_Item], do: Callable[[_Item], None], longest: float) -> int:
+        done, until = 0, self._monotonic() + longest
+        while done < len(items) and self._monotonic() <= until:
+            do(items[done])
+            done += 1
+        return done
+
+    def _commit(self) -> None:
         try:
-            self._tx.now = int(self._clock() * 1000)
-            yield
-            db.execute("COMMIT")
+            self._db.execute("COMMIT")
         except BaseException:
-            self._tx.numbers.clear()
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            self._undo()
             raise
+
+    def _undo(self) -> None:
+        self._tx.numbers.clear()
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def _do(self, item: _Item) -> None:
         try:
@@ -227,24 +313,17 @@ def _unavailable(error: BaseException) -> JournalUnavailable:
     return told
 
 
-def _wake(batch: list[_Item]) -> None:
-    """Hand the results over, with one call for each event loop that waits for some."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Item]] = defaultdict(list)
-    for item in batch:
-        by_loop[item.loop].append(item)
-    for loop, items in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, items)
-        except RuntimeError:
-            # The loop is closed: nobody waits there any more, and what was written is written.
-            log.warning("journal", problem="written after its event loop had ended")
-
-
-def _resolve(items: list[_Item]) -> None:
+def _fail(items: list[_Item], error: JournalUnavailable) -> None:
     for item in items:
-        if item.future.done():
-            continue
-        if item.error is not None:
-            item.future.set_exception(item.error)
-        else:
-            item.future.set_result(item.result)
+        item.error = error
+
+
+def _tell(item: _Item) -> None:
+    """Tell whoever waits for an item what has come of it."""
+    if item.future.cancelled():
+        if item.error is None:
+            item.unclaimed(item.result)
+    elif item.error is not None:
+        item.future.set_exception(item.error)
+    else:
+        item.future.set_result(item.result)
