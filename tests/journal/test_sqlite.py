@@ -249,15 +249,28 @@ class TestTheEventLoop:
         assert asked.fetchone() == (0,)
         await world.close()
 
-    async def test_and_so_is_the_turn_of_another_process(self, path: Path):
+    async def test_and_so_is_the_turn_of_another_process(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
         world = World(SqliteBackend(path, wait=5))
         journal = await world.worker()
+        assert isinstance(journal, SqliteJournal)
+        writer, waited = journal._engine._writer, list[int | None]()
+        take = writer._turns._take
+
+        def noting(wait: float) -> bool:
+            waited.append(threading.get_ident())
+            return take(wait)
+
+        monkeypatch.setattr(writer._turns, "_take", noting)
         with closing(Turns(workers_folder(path))) as other:
             with other.turn(0):
                 synced = asyncio.ensure_future(journal.sync())
                 for _ in range(3):
                     await asyncio.sleep(0)
             await synced
+
+        assert waited == [writer._thread.ident]
         await world.close()
 
 
