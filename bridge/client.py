@@ -49,23 +49,21 @@ async def read(response: httpx.Response, most: int) -> bytes | None:
     Returns:
         The body, or None where it is longer.
     """
-    body = b""
+    body, plain = b"", _plain(response)
     try:
-        async for chunk in _chunks(response):
+        async for chunk in aiter(plain) if plain else response.aiter_bytes():
             body += chunk
             if len(body) > most:
                 return None
     finally:
-        await response.aclose()
+        await (plain or response).aclose()
     return body
 
 
-def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    # What is not packed need not go through httpx's unpacking: three generators for each answer.
-    packed = "content-encoding" in response.headers
-    if packed or not isinstance(response.stream, httpx.AsyncByteStream):
-        return response.aiter_bytes()
-    return aiter(response.stream)
+def _plain(response: httpx.Response) -> httpx.AsyncByteStream | None:
+    """Give what is not packed and need not go through httpx, where it takes four generators."""
+    packed, stream = "content-encoding" in response.headers, response.stream
+    return stream if not packed and isinstance(stream, httpx.AsyncByteStream) else None
 
 
 class _Client(httpx.AsyncClient):
@@ -112,8 +110,8 @@ class Transport(httpx.AsyncBaseTransport):
                 request.method,
                 # As it is: what is quoted in it is quoted for a reason.
                 URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
-                data=await request.aread() or None,
+                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+                data=await _content(request) or None,
                 allow_redirects=False,
                 proxy=self._proxy(request.url),
                 timeout=aiohttp.ClientTimeout(
@@ -136,6 +134,13 @@ class Transport(httpx.AsyncBaseTransport):
         self._closed = True
         if self._session is not None:
             await self._session.close()
+
+
+async def _content(request: httpx.Request) -> bytes:
+    # Where it is there already, it need not be waited for.
+    if isinstance(request.stream, httpx.SyncByteStream):
+        return b"".join(request.stream)
+    return await request.aread()
 
 
 def _new_session() -> aiohttp.ClientSession:
@@ -161,8 +166,11 @@ class _Body(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
+        content = self._answer.content
+        if content.at_eof() and content.exception() is None:
+            raise StopAsyncIteration
         try:
-            chunk = await self._answer.content.readany()
+            chunk = await content.readany()
         except _FAILURES as error:
             raise _as_httpx(error) from error
         if not chunk:

@@ -159,7 +159,7 @@ async def request(client: httpx.AsyncClient, call: Call, *, timeout: float) -> R
         return Verdict("unsure", f"the connection broke: {type(error).__name__}")
     if body is None:
         return Verdict("unsure", "the answer is longer than 1 MiB")
-    return Reply(response.status_code, dict(response.headers.items()), body)
+    return Reply(response.status_code, response.headers, body)
 
 
 def _written(call: Call, connecting: float) -> httpx.Request:

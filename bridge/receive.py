@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from bridge import exact
 from bridge.answer import unavailable
 from bridge.errors import BodyTooLarge, BodyTooSlow, RequestError
 from bridge.types import Answer, InboundRequest
@@ -73,7 +73,7 @@ class Endpoint:
             store=scope["path_params"]["store"],
             method=scope["method"],
             headers=headers,
-            query=dict(parse_qsl(query, keep_blank_values=True)),
+            query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
             body=await self._body(headers.get("content-length", ""), receive),
             received_at=datetime.now(UTC),
             raw_query=query,
@@ -120,7 +120,7 @@ def respond(told: Answer) -> Response:
             one.endpoint: {"state": one.state, **({"reason": one.reason} if one.reason else {})}
             for one in told.outcomes
         }
-    return Response(json.dumps(body), told.status_code, headers, "application/json")
+    return Response(exact.write(body), told.status_code, headers, "application/json")
 
 
 def _headers(scope: Scope) -> dict[str, str]:

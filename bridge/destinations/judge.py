@@ -9,12 +9,14 @@ documented JSON may come from whatever stands between us and the vendor, after i
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from bridge.causes import http
@@ -33,6 +35,8 @@ _NUMBER = re.compile("[0-9]{1,5}")
 _MOST_NAMES = 5
 
 Body = Mapping[str, Any]
+
+_reader = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +125,18 @@ def last_word(verdict: Verdict, attempts: int) -> Verdict:
 def read_object(body: bytes) -> dict[str, Any] | None:
     """Read a JSON object; None when it is anything else."""
     try:
-        value = json.loads(body.decode("utf-8-sig"))
+        value = _reader.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        value = _read_leniently(body)
+    return value if isinstance(value, dict) else None
+
+
+def _read_leniently(body: bytes) -> Any:
+    """Read what `json` of the standard library takes as well; None when that is nothing."""
+    try:
+        return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
 
 
 def integer(value: object) -> int | None:
@@ -147,7 +159,7 @@ def listed(names: Iterable[str]) -> str:
 def undocumented(body: bytes, answer: type[BaseModel]) -> Iterator[str]:
     """Say where a good answer differs from the documented one: names of fields, no values."""
     try:
-        answer.model_validate_json(body.decode("utf-8-sig"))
+        answer.model_validate_json(body.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         for about, wanted in (
