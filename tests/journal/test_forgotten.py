@@ -80,7 +80,7 @@ async def test_room_that_will_be_used_again_is_not_given_back(tmp_path: Path):
         await journal.receive(webhook, sync=False)
 
     assert not await journal.forget(Keep())
-    free = journal._engine._writer._db.execute("PRAGMA freelist_count").fetchone()[0]
+    free = journal._engine._writer._batches._db.execute("PRAGMA freelist_count").fetchone()[0]
     await journal.close()
 
     assert free > 1_000

@@ -73,7 +73,7 @@ async def journal(world: World) -> SqliteJournal:
 
 def levels(journal: SqliteJournal) -> list[str]:
     """Record with which level every later transaction is committed."""
-    db = journal._engine._writer._db
+    db = journal._engine._writer._batches._db
     (current,) = db.execute("PRAGMA synchronous").fetchone()
     level = {1: "NORMAL", 2: "FULL"}[current]
     committed: list[str] = []
@@ -221,7 +221,7 @@ class TestTheEventLoop:
     async def test_the_disk_is_waited_for_by_a_thread(self, journal: SqliteJournal):
         committing: list[int] = []
         writer = journal._engine._writer
-        writer._db.set_trace_callback(
+        writer._batches._db.set_trace_callback(
             lambda statement: (
                 committing.append(threading.get_ident()) if statement == "COMMIT" else None
             )
@@ -245,7 +245,7 @@ class TestTheEventLoop:
         assert not (await received).copy
         # What SQLite itself would wait whenever it is asked on the event loop.
         assert isinstance(journal, SqliteJournal)
-        asked = journal._engine._writer._db.execute("PRAGMA busy_timeout")
+        asked = journal._engine._writer._batches._db.execute("PRAGMA busy_timeout")
         assert asked.fetchone() == (0,)
         await world.close()
 
@@ -300,7 +300,7 @@ class TestTrouble:
         await journal.sync()
 
     async def test_a_full_disk(self, journal: SqliteJournal):
-        db = journal._engine._writer._db
+        db = journal._engine._writer._batches._db
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count = {pages}")
         webhook = replace(arrival("e1", planned(account="new"), store="new"), body=b"x" * 50_000)
@@ -316,7 +316,7 @@ class TestTrouble:
         await fly(journal, "e2", planned(account="newer"), store="newer")
 
     async def test_a_file_that_may_only_be_read(self, journal: SqliteJournal):
-        db = journal._engine._writer._db
+        db = journal._engine._writer._batches._db
         db.execute("PRAGMA query_only = ON")
 
         with pytest.raises(JournalUnavailable, match="attempt to write a readonly database"):
@@ -329,7 +329,7 @@ class TestTrouble:
         self, journal: SqliteJournal
     ):
         writer = journal._engine._writer
-        real = writer._db
+        real = writer._batches._db
 
         class NoCommit:
             in_transaction = True
@@ -339,12 +339,12 @@ class TestTrouble:
                     raise sqlite3.OperationalError("disk I/O error")
                 return real.execute(statement, *values)
 
-        writer._db = NoCommit()  # type: ignore[assignment]
+        writer._batches._db = NoCommit()  # type: ignore[assignment]
         results = await asyncio.gather(
             *(journal.receive(arrival(f"e{n}", planned(str(n))), sync=True) for n in range(3)),
             return_exceptions=True,
         )
-        writer._db = real
+        writer._batches._db = real
 
         assert [type(result) for result in results] == 3 * [JournalUnavailable]
         assert await journal.entries(Filter()) == ()
@@ -379,7 +379,7 @@ class TestTrouble:
 
     async def test_only_a_batch_of_which_one_fails_needs_savepoints(self, journal: SqliteJournal):
         asked: list[str] = []
-        journal._engine._writer._db.set_trace_callback(asked.append)
+        journal._engine._writer._batches._db.set_trace_callback(asked.append)
 
         await fly(journal, "e1", planned())
         assert not any("SAVEPOINT" in statement for statement in asked)
@@ -441,7 +441,7 @@ class TestTrouble:
 
     async def test_more_endpoints_than_there_are_numbers(self, journal: SqliteJournal):
         await fly(journal, "e1", planned())
-        db = journal._engine._writer._db
+        db = journal._engine._writer._batches._db
         db.execute("UPDATE name SET number = 255 WHERE kind = 'endpoint'")
 
         with pytest.raises(JournalUnavailable, match="knows 255 endpoint names already"):
@@ -484,7 +484,7 @@ class TestTrouble:
         self, world: World, journal: SqliteJournal, path: Path
     ):
         flight = await fly(journal, "e1", planned())
-        journal._engine._writer._db.execute("PRAGMA query_only = ON")
+        journal._engine._writer._batches._db.execute("PRAGMA query_only = ON")
         world.workers.remove(journal)
 
         with pytest.raises(JournalUnavailable):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.errors import JournalUnavailable
+from bridge.journal.sqlite.batch import Batches
 from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.file import connect, workers_folder
 from bridge.journal.sqlite.statements import run
@@ -63,11 +64,9 @@ class Engine:
             checkpoints = Checkpoints(moving, spare, wait=wait)
             stack.callback(checkpoints.stop)
             self._writer = Writer(
-                writing,
-                transaction,
+                Batches(writing, transaction, clock=clock, monotonic=monotonic),
                 turns,
                 wait=wait,
-                clock=clock,
                 monotonic=monotonic,
                 wrote=checkpoints.wrote,
             )

@@ -12,20 +12,20 @@ Nobody waits for company: while one batch commits, the next one gathers.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from bridge.errors import JournalUnavailable
-from bridge.journal.sqlite.statements import run
+from bridge.journal.sqlite.batch import Batches, Item, ItemError, unavailable
 from bridge.journal.sqlite.turns import Turns
-from bridge.journal.transaction import Transaction, Work
+from bridge.journal.transaction import Work
 
 log = structlog.get_logger()
 
@@ -41,29 +41,13 @@ _LONGEST_HERE = 0.01
 _SHUTDOWN = 10.0
 
 
-@dataclass(slots=True)
-class _Item:
-    work: Work[Any]
-    sync: bool
-    brief: bool
-    future: asyncio.Future[Any]
-    unclaimed: Callable[[Any], None]
-    since: float
-    result: Any = None
-    error: BaseException | None = None
-
-
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """What the thread is handed."""
+class _Handed:
+    """A batch that the thread is handed."""
 
-    items: list[_Item]
+    items: list[Item]
     begun: bool  #: all of them have run, and only the commit is missing
     loop: asyncio.AbstractEventLoop  #: where they are waited for
-
-
-class _ItemError(Exception):
-    """An item of the batch has failed: nothing of the batch is written."""
 
 
 class Writer:
@@ -71,39 +55,32 @@ class Writer:
     The only one in this process who writes the journal.  Asked from one event loop.
 
     Args:
-        db: Its own connection, which waits for no lock by itself.
-        transaction: What the transitions need to know; nobody else uses it.
+        batches: What runs in one transaction; nobody else uses it.
         turns: Makes this process and others take turns.
         wait: Seconds to wait for a turn, and again for locks of other programs.
-        clock: Seconds since 1970.
         monotonic: Seconds, to tell how long the first in the queue has waited.
         wrote: Called after each commit with the number of items in it.
     """
 
     def __init__(
         self,
-        db: sqlite3.Connection,
-        transaction: Transaction,
+        batches: Batches,
         turns: Turns,
         *,
         wait: float,
-        clock: Callable[[], float],
         monotonic: Callable[[], float],
         wrote: Callable[[int], None],
     ) -> None:
-        self._tx = transaction
-        self._db = db
+        self._batches = batches
         self._turns = turns
         self._wait = wait
-        self._clock = clock
         self._monotonic = monotonic
         self._wrote = wrote
-        self._synchronous = ""
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[Item] = deque()
         self._busy = False  #: a batch is under way, or is about to be
         self._oldest: float | None = None  #: when that was asked for which has waited longest
         self._closing = self._stopped = False
-        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._handed: SimpleQueue[_Handed | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
 
@@ -137,7 +114,7 @@ class Writer:
                 f"the journal cannot keep up: {len(self._queue)} transactions are waiting"
             )
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.append(_Item(work, sync, brief, future, unclaimed, since))
+        self._queue.append(Item(work, sync, brief, future, unclaimed, since))
         self._closing = last
         if not self._busy:
             self._busy = True
@@ -147,7 +124,7 @@ class Writer:
     def stop(self) -> None:
         """End the thread when it has written what it was handed; the rest fails."""
         self._closing = self._stopped = True
-        self._batches.put(None)
+        self._handed.put(None)
         self._thread.join(_SHUTDOWN)
 
     def behind(self) -> float:
@@ -167,9 +144,9 @@ class Writer:
         done = self._do_here(items)
         if done:
             self._queue.extendleft(reversed(items[done:]))
-        self._batches.put(_Batch(items[: done or size], bool(done), loop))
+        self._handed.put(_Handed(items[: done or size], bool(done), loop))
 
-    def _end(self, items: list[_Item], loop: asyncio.AbstractEventLoop) -> None:
+    def _end(self, items: list[Item], loop: asyncio.AbstractEventLoop) -> None:
         """Tell everybody what has come of it, and begin anew with what has gathered meanwhile."""
         for item in items:
             _tell(item)
@@ -179,7 +156,7 @@ class Writer:
             # After those who were just told: what they ask for next is in the same batch.
             loop.call_soon(self._begin, loop)
 
-    def _do_here(self, items: list[_Item]) -> int:
+    def _do_here(self, items: list[Item]) -> int:
         """
         Begin a transaction on the event loop and run what fits into a moment.
 
@@ -190,15 +167,15 @@ class Writer:
         if not all(item.brief for item in items) or not self._turns.take_now():
             return 0
         try:
-            self._open(items)
-            return self._do_all(items, self._do, _LONGEST_HERE)
+            self._batches.begin(items)
+            return self._batches.run(items, _LONGEST_HERE)
         except Exception:  # noqa: BLE001 - the thread meets it again, and tells it
-            self._undo()
+            self._batches.undo()
             self._turns.give()
             return 0
 
     def _run(self) -> None:
-        while (batch := self._batches.get()) is not None:
+        while (batch := self._handed.get()) is not None:
             written = self._write(batch)
             try:
                 batch.loop.call_soon_threadsafe(self._written, batch, written)
@@ -207,118 +184,46 @@ class Writer:
                 log.warning("journal", problem="written after its event loop had ended")
             del batch
 
-    def _written(self, batch: _Batch, many: int) -> None:
+    def _written(self, batch: _Handed, many: int) -> None:
         self._queue.extendleft(reversed(batch.items[many:]))
         self._end(batch.items[:many], batch.loop)
 
-    def _write(self, batch: _Batch) -> int:
+    def _write(self, batch: _Handed) -> int:
         """Write what fits into one turn, at least one; gives how many of the batch are done."""
         items = batch.items
         try:
             done = self._finish(items) if batch.begun else self._do_it_all(items)
         except Exception as error:  # noqa: BLE001 - the thread must outlive every batch
-            failed = _unavailable(error)
+            failed = unavailable(error)
             log.error("journal", problem=str(failed), items=len(items))
             _fail(items, failed)
             return len(items)
         self._wrote(done)
         return done
 
-    def _finish(self, items: list[_Item]) -> int:
+    def _finish(self, items: list[Item]) -> int:
         try:
-            self._commit()
+            self._batches.commit()
         finally:
             self._turns.give()
         return len(items)
 
-    def _do_it_all(self, items: list[_Item]) -> int:
+    def _do_it_all(self, items: list[Item]) -> int:
         with self._turns.turn(self._wait):
+            write = partial(self._batches.write, items, _LONGEST_TURN, wait=self._wait)
             try:
-                return self._transact(items, self._do)
-            except _ItemError:
+                return write(apart=False)
+            except ItemError:
                 # One of them fails.  The others shall not.
-                return self._transact(items, self._do_apart)
-
-    def _transact(self, items: list[_Item], do: Callable[[_Item], None]) -> int:
-        db = self._db
-        db.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
-        try:
-            self._open(items)
-            done = self._do_all(items, do, _LONGEST_TURN)
-            self._commit()
-        except BaseException:
-            self._undo()
-            raise
-        finally:
-            db.execute("PRAGMA busy_timeout = 0")
-        return done
-
-    def _open(self, items: list[_Item]) -> None:
-        synchronous = "FULL" if any(item.sync for item in items) else "NORMAL"
-        if synchronous != self._synchronous:
-            self._db.execute(f"PRAGMA synchronous = {synchronous}")
-            self._synchronous = synchronous
-        self._db.execute("BEGIN IMMEDIATE")
-        self._tx.now = int(self._clock() * 1000)
-
-    def _do_all(self, items: list[_Item], do: Callable[[_Item], None], longest: float) -> int:
-        done, until = 0, self._monotonic() + longest
-        while done < len(items) and self._monotonic() <= until:
-            do(items[done])
-            done += 1
-        return done
-
-    def _commit(self) -> None:
-        try:
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._undo()
-            raise
-
-    def _undo(self) -> None:
-        self._tx.numbers.clear()
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-
-    def _do(self, item: _Item) -> None:
-        try:
-            item.result = run(self._db, item.work(self._tx))
-        except Exception as error:
-            raise _ItemError from error
-
-    def _do_apart(self, item: _Item) -> None:
-        """Run an item so that what it did is undone if it fails, and nothing else."""
-        db = self._db
-        db.execute("SAVEPOINT item")
-        try:
-            item.result = run(db, item.work(self._tx))
-        except Exception as error:
-            if not db.in_transaction:
-                # SQLite gave up the whole transaction: disk full, or an I/O error.
-                raise
-            db.execute("ROLLBACK TO item")
-            self._tx.numbers.clear()
-            item.error = _unavailable(error) if isinstance(error, sqlite3.Error) else error
-        db.execute("RELEASE item")
+                return write(apart=True)
 
 
-def _unavailable(error: BaseException) -> JournalUnavailable:
-    if isinstance(error, JournalUnavailable):
-        return error
-    told = JournalUnavailable(
-        f"the journal cannot be written: {error}. "
-        "Look at free disk space, at the file's permissions, and for other programs that use it"
-    )
-    told.__cause__ = error
-    return told
-
-
-def _fail(items: list[_Item], error: JournalUnavailable) -> None:
+def _fail(items: list[Item], error: JournalUnavailable) -> None:
     for item in items:
         item.error = error
 
 
-def _tell(item: _Item) -> None:
+def _tell(item: Item) -> None:
     """Tell whoever waits for an item what has come of it."""
     if item.future.cancelled():
         if item.error is None:
