@@ -13,7 +13,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -22,7 +22,7 @@ from statistics import median
 import uvloop
 from rich.console import Console
 
-from tests.bench.contenders import PATH, Place, bridge
+from tests.bench.contenders import PATH, Place, Start, bridge, relay
 from tests.bench.processes import (
     accepting,
     cpu_seconds,
@@ -50,21 +50,24 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """A bridge that listens."""
+    """A bridge, or a relay, that listens."""
 
     port: int
     memory: Callable[[], float]
     cpu: Callable[[], float]
 
 
+def _bridge(house: Path, destination: int, *, workers: int = 1) -> AbstractContextManager[Up]:
+    return _started(bridge(workers=workers), house, destination)
+
+
 @contextmanager
-def _bridge(house: Path, destination: int, *, workers: int = 1) -> Iterator[Up]:
+def _started(start: Callable[[Place], Start], house: Path, destination: int) -> Iterator[Up]:
     with tempfile.TemporaryDirectory(dir=house) as made:
         folder = Path(made)
         shop = ORDER.shop.decode()
         place = Place(free_port(), f"http://127.0.0.1:{destination}", folder, shop)
-        start = bridge(workers=workers)(place)
-        with running(start, place.port, folder) as process:
+        with running(start(place), place.port, folder) as process:
             yield Up(place.port, lambda: memory_mib(process), lambda: cpu_seconds(process))
 
 
@@ -101,16 +104,25 @@ def added_latency(house: Path, scale: float) -> list[Figure]:
             post_at(port, _requests(), per_second=100, seconds=seconds, connections=32)
         )
 
-    with accepting(house, milliseconds=5) as destination, _bridge(house, destination) as up:
-        _flood(up.port, 1)
-        bridged, alone = paced(up.port), paced(destination)
+    with (
+        accepting(house, milliseconds=5) as destination,
+        _bridge(house, destination) as up,
+        _started(relay(), house, destination) as bare,
+    ):
+        for one in (up, bare):
+            _flood(one.port, 1)
+        bridged, relayed, alone = (paced(port) for port in (up.port, bare.port, destination))
+
+    def added(answers: Answers, part: float) -> float:
+        return _at(answers.times, part) - _at(alone.times, part)
+
     return [
         Figure(
             f"added latency, {name}",
-            _at(bridged.times, part) - _at(alone.times, part),
+            added(bridged, part),
             "ms",
             wanted,
-            "100 events/s, destination 5 ms",
+            f"100 events/s, destination 5 ms; the bare relay adds {added(relayed, part):.2f} ms",
         )
         for name, part, wanted in (("median", 0.5, "< 1"), ("p99", 0.99, "< 5"))
     ]

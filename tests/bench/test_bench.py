@@ -19,7 +19,7 @@ def test_the_bridge_is_measured_beside_a_relay(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = tmp_path / "bench.json"
-    names = ["relay", "bridge-sqlite"]
+    names = ["relay", "least", "bridge-sqlite"]
     only = [word for name in names for word in ("--only", name)]
 
     code = main([*only, "--rounds", "1", "--seconds", "0.2", "--json", str(told)])
@@ -40,14 +40,16 @@ def test_the_bridge_is_measured_beside_a_relay(
     assert "bridge-sqlite" in capsys.readouterr().out
 
 
-def test_a_promise_is_measured(tmp_path: Path) -> None:
+def test_promises_are_measured(tmp_path: Path) -> None:
     told = tmp_path / "promises.json"
 
-    measure_promises(["--scale", "0.01", "--only", "start", "--json", str(told)])
+    only = [word for name in ("start", "latency") for word in ("--only", name)]
+    measure_promises(["--scale", "0.01", *only, "--json", str(told)])
 
-    (found,) = json.loads(told.read_text())
-    assert found["name"] == "start to first answer"
-    assert found["measured"] > 0
+    found = {one["name"]: one for one in json.loads(told.read_text())}
+    assert [*found] == ["start to first answer", "added latency, median", "added latency, p99"]
+    assert found["start to first answer"]["measured"] > 0
+    assert "the bare relay adds" in found["added latency, median"]["about"]
 
 
 def test_an_old_journal_is_measured_beside_an_empty_one(

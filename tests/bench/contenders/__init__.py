@@ -67,7 +67,8 @@ def _python(module: str, *arguments: str) -> Start:
     return Start([sys.executable, "-m", f"tests.bench.contenders.{module}", *arguments])
 
 
-def _relay(carrier: str) -> Callable[[Place], Start]:
+def relay(carrier: str = "bare") -> Callable[[Place], Start]:
+    """Say how the relay is started; see there for its carriers."""
     return lambda place: _python("relay", str(place.port), place.orders, carrier)
 
 
@@ -77,6 +78,11 @@ def _afternoon(place: Place) -> Start:
     except ImportError:
         raise Missing("FastAPI is not installed: pip install -e '.[dev]'") from None
     return _python("afternoon", str(place.port), place.orders, SECRET)
+
+
+def _least(place: Place) -> Start:
+    file = str(place.folder / "journal.db")
+    return _python("least", str(place.port), place.orders, SECRET, file)
 
 
 def bridge(*, postgres: bool = False, workers: int = 1) -> Callable[[Place], Start]:
@@ -190,9 +196,10 @@ def node_modules() -> Path:
 RELAY = "relay"
 CONTENDERS: Sequence[Contender] = (
     Contender("nginx", "a reverse proxy: the physical limit", _nginx),
-    Contender(RELAY, "Starlette and the bridge's transport, bare: our ceiling", _relay("bare")),
-    Contender("relay-client", "Starlette and the bridge's client", _relay("ours")),
-    Contender("relay-httpx", "Starlette and httpx as it comes", _relay("httpx")),
+    Contender(RELAY, "Starlette and the bridge's transport, bare: our ceiling", relay()),
+    Contender("relay-client", "Starlette and the bridge's client", relay("ours")),
+    Contender("relay-httpx", "Starlette and httpx as it comes", relay("httpx")),
+    Contender("least", "the least that is safe, by hand, for this one order", _least),
     Contender("bridge-sqlite", "the bridge, everything on, one worker", bridge()),
     Contender("bridge-postgres", "the same on PostgreSQL", bridge(postgres=True)),
     Contender("express", "Express, Shopify's SDK, undici", _express),
