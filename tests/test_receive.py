@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import httpx
@@ -77,6 +78,13 @@ async def test_the_answer_names_status_entry_and_deliveries() -> None:
         "entry": 7,
         "deliveries": {"vendor.call": {"state": "refused", "reason": "Code 07"}},
     }
+
+
+@pytest.mark.parametrize("reason", ["não há itens", "half a pair: \ud83d"])
+async def test_the_answer_is_json_whatever_a_reason_holds(reason: str) -> None:
+    response = await Edge(Answer(200, "refused", 7, reason)).post()
+
+    assert json.loads(response.content)["reason"] == reason
 
 
 async def test_a_wait_is_told_in_whole_seconds() -> None:

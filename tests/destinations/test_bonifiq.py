@@ -634,6 +634,11 @@ class TestAccepted:
         assert verdict.kind == "delivered"
         assert verdict.reason == "fields of the answer are not as documented: all of it"
 
+    def test_an_answer_with_a_number_that_json_does_not_know_is_no_doubt(self):
+        verdict = ORDER.judge(reply(envelope(Result={"OrderTotal": float("nan")})))
+
+        assert verdict.kind == "delivered"
+
     def test_an_answer_without_a_result_is_delivered(self):
         """The vendor's own client fails a Result of null, not a missing one."""
         assert ORDER.judge(reply(envelope(Result=...))).kind == "delivered"

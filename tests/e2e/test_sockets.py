@@ -262,6 +262,6 @@ def test_the_demonstration_shows_the_payload_and_the_answer(world: World) -> Non
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"OrderTotal": 196.20' in done.stdout
-    assert '200 {"status": "delivered"' in done.stdout
-    assert '200 {"status": "duplicate"' in done.stdout
+    assert '200 {"status":"delivered"' in done.stdout
+    assert '200 {"status":"duplicate"' in done.stdout
     assert "received by bonifiq.order: 1" in done.stdout
