@@ -61,7 +61,7 @@ async def read(response: httpx.Response, most: int) -> bytes | None:
 
 
 def _plain(response: httpx.Response) -> httpx.AsyncByteStream | None:
-    """Give what is not packed and need not go through httpx, where it takes four generators."""
+    """Give what is not packed and need not go through httpx, where it takes several generators."""
     packed, stream = "content-encoding" in response.headers, response.stream
     return stream if not packed and isinstance(stream, httpx.AsyncByteStream) else None
 

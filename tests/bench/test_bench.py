@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bridge.docs import rewrite
 from tests.bench.__main__ import main
+from tests.bench.contenders import CONTENDERS, PATH, Place
 from tests.bench.journal import main as measure_journals
+from tests.bench.processes import free_port, running
 from tests.bench.promises import main as measure_promises
 from tests.bench.sheet import ROOT, Sheet
 from tests.bench.storefront import is_complete, sample
@@ -38,6 +41,23 @@ def test_the_bridge_is_measured_beside_a_relay(
     assert found[0]["ratio_to_relay"] == 1
     assert all(one["requests_per_second"] > 0 for one in found)
     assert "bridge-sqlite" in capsys.readouterr().out
+
+
+def test_the_least_that_is_safe_tells_no_store_that_all_is_well_when_it_is_not(
+    tmp_path: Path,
+) -> None:
+    order = sample()
+    least = next(one for one in CONTENDERS if one.name == "least")
+    place = Place(free_port(), f"http://127.0.0.1:{free_port()}", tmp_path, order.shop.decode())
+    head, _, body = next(order.requests(PATH)).partition(b"\r\n\r\n")
+    fields = (line.partition(b": ") for line in head.split(b"\r\n")[1:])
+    headers = {name: value for name, _, value in fields}
+
+    with running(least.start(place), place.port, tmp_path):
+        url = f"http://127.0.0.1:{place.port}{PATH}"
+        first, again = (httpx.post(url, headers=headers, content=body) for _ in range(2))
+
+    assert (first.status_code, again.status_code) == (502, 503)
 
 
 def test_promises_are_measured(tmp_path: Path) -> None:

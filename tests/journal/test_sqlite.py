@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -286,6 +286,28 @@ class TestTrouble:
 
             other.execute("ROLLBACK")
         assert not (await journal.receive(arrival("e1", planned()), sync=False)).copy
+
+    @pytest.mark.parametrize("part", ["the turn", "the way back"])
+    async def test_what_goes_wrong_on_the_event_loop_is_told_and_holds_nobody_up(
+        self, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, part: str
+    ):
+        writer = journal._engine._writer
+
+        def broken(*_: object) -> NoReturn:
+            raise OSError("no locks available")
+
+        with monkeypatch.context() as patch:
+            if part == "the turn":
+                patch.setattr(writer._turns, "_lock_now", broken)
+            else:
+                patch.setattr(writer._batches, "begin", broken)
+                patch.setattr(writer._batches, "undo", broken)
+            with pytest.raises(JournalUnavailable, match="no locks available"):
+                async with asyncio.timeout(5):
+                    await journal.receive(arrival("e1", planned()), sync=False)
+
+        async with asyncio.timeout(5):
+            assert not (await journal.receive(arrival("e1", planned()), sync=False)).copy
 
     async def test_a_process_that_keeps_its_turn(self, journal: SqliteJournal, path: Path):
         with closing(Turns(workers_folder(path))) as other, other.turn(0):

@@ -15,6 +15,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
@@ -164,15 +165,17 @@ class Writer:
             How many of the items have run, so that only the commit is missing; 0 when all is the
             thread's: to run them, to wait, and to tell what is wrong.
         """
-        if not all(item.brief for item in items) or not self._turns.take_now():
-            return 0
-        try:
-            self._batches.begin(items)
-            return self._batches.run(items, _LONGEST_HERE)
-        except Exception:  # noqa: BLE001 - the thread meets it again, and tells it
-            self._batches.undo()
-            self._turns.give()
-            return 0
+        # Whatever goes wrong, also on the way back, the thread meets it again and tells it: what is
+        # raised here would end nothing but this call, and nobody would ever be told anything.
+        with suppress(Exception), ExitStack() as undoing:
+            if all(item.brief for item in items) and self._turns.take_now():
+                undoing.callback(self._turns.give)
+                undoing.callback(self._batches.undo)
+                self._batches.begin(items)
+                done = self._batches.run(items, _LONGEST_HERE)
+                undoing.pop_all()
+                return done
+        return 0
 
     def _run(self) -> None:
         while (batch := self._handed.get()) is not None:

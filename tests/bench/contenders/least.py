@@ -5,9 +5,10 @@ The least that is safe, by hand, for the one order of the benchmark and for noth
 
 The fastest relay, with the signature, the mapping of `tests.bench.by_hand`, and two transactions
 in SQLite that many webhooks share: one claims the order before it is sent, so that none is doubled,
-one says on disk what came of it, so that none is lost.  There is no validation, no order among
-events, no parking, no second worker, no deadline, and no line that a message could name.  It is
-what this stack costs when nothing is spared but the bridge itself.
+one says on disk that it was accepted, so that no copy is told so before.  What failed, or broke off,
+stays claimed for a person to look at, and its store is told 503 for ever.  There is no validation,
+no order among events, no parking, no second worker, no deadline, and no line that a message could
+name.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _HEADERS = {"content-type": "application/json"}
 _MOST = 1_048_576
 _CLAIM = "INSERT INTO webhook (id, body) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
 _SETTLE = "UPDATE webhook SET delivered = 1 WHERE id = ?"
+#: Changes nothing, and tells whether the order was accepted.
+_COPY = "UPDATE webhook SET delivered = delivered WHERE id = ? AND delivered"
 
 
 class Journal:
@@ -93,12 +96,17 @@ def app(destination: str, secret: str, path: str) -> Starlette:
         document = exact.write(order_document(exact.read(body)))
         event = request.headers["x-shopify-event-id"]
         if not await journal.write(_CLAIM, event, body):
-            return Response(status_code=200)
+            return Response(status_code=200 if await journal.write(_COPY, event) else 503)
         out = httpx.Request("POST", url, stream=httpx.ByteStream(document), headers=_HEADERS)
-        answer = await transport.handle_async_request(out)
-        content = await read(answer, _MOST)
+        try:
+            answer = await transport.handle_async_request(out)
+            content = await read(answer, _MOST)
+        except httpx.TransportError:
+            return Response(status_code=502)
+        if not answer.is_success:
+            return Response(content, 502)
         await journal.write(_SETTLE, event)
-        return Response(content, answer.status_code, media_type="application/json")
+        return Response(content, media_type="application/json")
 
     return Starlette(routes=[Route("/webhooks/{store}", receive, methods=["POST"])])
 
