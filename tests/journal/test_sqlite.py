@@ -7,9 +7,13 @@ What is promised is on disk, and what cannot be written is said so at once.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +26,7 @@ import pytest
 
 from bridge.errors import JournalError, JournalUnavailable
 from bridge.journal.protocol import Filter, Journal, Receipt
-from bridge.journal.sqlite import SqliteJournal, checkpoint
+from bridge.journal.sqlite import SqliteJournal, checkpoint, log
 from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.file import connect, workers_folder
 from bridge.journal.sqlite.turns import Turns
@@ -71,22 +75,22 @@ async def journal(world: World) -> SqliteJournal:
     return opened
 
 
-def levels(journal: SqliteJournal) -> list[str]:
-    """Record with which level every later transaction is committed."""
-    db = journal._engine._writer._batches._db
-    (current,) = db.execute("PRAGMA synchronous").fetchone()
-    level = {1: "NORMAL", 2: "FULL"}[current]
-    committed: list[str] = []
+def written(journal: SqliteJournal) -> list[str]:
+    """Record when a transaction is committed, and when the disk is waited for."""
+    writer, done = journal._engine._writer, list[str]()
+    sync = writer._disk.sync
+
+    def noting() -> None:
+        done.append("sync")
+        sync()
 
     def trace(statement: str) -> None:
-        nonlocal level
-        if statement.startswith("PRAGMA synchronous = "):
-            level = statement.rpartition(" ")[2]
-        elif statement == "COMMIT":
-            committed.append(level)
+        if statement == "COMMIT":
+            done.append("commit")
 
-    db.set_trace_callback(trace)
-    return committed
+    writer._batches._db.set_trace_callback(trace)
+    writer._disk.sync = noting  # type: ignore[method-assign]
+    return done
 
 
 def nothing() -> Steps[None]:
@@ -116,8 +120,10 @@ async def stalled(journal: SqliteJournal) -> AsyncIterator[None]:
 class TestSync:
     """A 2xx waits for a commit that is on disk."""
 
-    async def test_who_asks_for_sync_is_committed_in_full(self, journal: SqliteJournal):
-        committed = levels(journal)
+    async def test_the_disk_is_waited_for_when_somebody_asks_and_after_the_commit(
+        self, journal: SqliteJournal
+    ):
+        done = written(journal)
 
         receipt = await journal.receive(arrival("e1", planned()), sync=False)
         (flight,) = (standing.flight for standing in receipt.standings)
@@ -128,21 +134,17 @@ class TestSync:
         await journal.replay(flight.entry, [])
         await journal.beat()
 
-        assert committed == ["NORMAL", "FULL", "FULL", "NORMAL", "FULL", "NORMAL"]
-
-    async def test_sync_writes_something_because_an_empty_commit_syncs_nothing(
-        self, journal: SqliteJournal, path: Path
-    ):
-        committed = levels(journal)
-        pages = path.with_name("journal.db-wal").stat().st_size
-
-        await journal.sync()
-
-        assert committed == ["FULL"]
-        assert path.with_name("journal.db-wal").stat().st_size > pages
+        assert done == [
+            *("commit",),
+            *("commit", "sync"),
+            *("commit", "sync"),
+            *("commit",),
+            *("commit", "sync"),
+            *("commit",),
+        ]
 
     async def test_one_that_asks_is_enough_for_the_whole_batch(self, journal: SqliteJournal):
-        committed = levels(journal)
+        done = written(journal)
 
         async with stalled(journal):
             tasks = [
@@ -154,7 +156,7 @@ class TestSync:
             await asyncio.sleep(0)
         await asyncio.gather(*tasks)
 
-        assert committed == ["NORMAL", "FULL"]
+        assert done == ["commit", "commit", "sync"]
 
     async def test_a_long_batch_is_written_in_several_turns(
         self, world: World, journal: SqliteJournal
@@ -164,17 +166,17 @@ class TestSync:
             yield from nothing()
             return tx.now
 
-        committed = levels(journal)
+        done = written(journal)
         writer = journal._engine._writer
 
         async with stalled(journal):
             first, second, third = (writer.submit(slow, sync=n == 2) for n in range(3))
             world.clocks.advance(7)
             assert journal.behind == 7
-        written = [await first, await second, await third]
+        began = [await first, await second, await third]
 
-        assert committed == ["NORMAL", "FULL", "FULL", "FULL"]
-        assert written == [written[0], written[0] + 1000, written[0] + 2000]
+        assert done == ["commit", "commit", "commit", "commit", "sync"]
+        assert began == [began[0], began[0] + 1000, began[0] + 2000]
         assert journal.behind == 0
 
     async def test_nobody_else_on_the_event_loop_waits_for_a_long_batch(
@@ -184,19 +186,19 @@ class TestSync:
             world.clocks.advance(0.006)
             yield from nothing()
 
-        committed = levels(journal)
+        done = written(journal)
         writer = journal._engine._writer
 
         await asyncio.gather(*(writer.submit(brief, sync=n == 0, brief=True) for n in range(3)))
 
-        assert committed == ["FULL", "NORMAL"]
+        assert done == ["commit", "sync", "commit"]
 
     async def test_the_last_commit_is_synced(self, journal: SqliteJournal):
-        committed = levels(journal)
+        done = written(journal)
 
         await journal.close()
 
-        assert committed == ["FULL"]
+        assert done == ["commit", "sync"]
 
 
 class TestTheEventLoop:
@@ -218,19 +220,31 @@ class TestTheEventLoop:
 
         assert ran == {True: threading.get_ident(), False: writer._thread.ident}
 
-    async def test_the_disk_is_waited_for_by_a_thread(self, journal: SqliteJournal):
-        committing: list[int] = []
-        writer = journal._engine._writer
-        writer._batches._db.set_trace_callback(
-            lambda statement: (
-                committing.append(threading.get_ident()) if statement == "COMMIT" else None
-            )
-        )
+    async def test_the_disk_is_waited_for_by_a_thread(
+        self, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+    ):
+        waiting: list[int] = []
+        monkeypatch.setattr(log, "_sync", lambda _: waiting.append(threading.get_ident()))
 
         await journal.receive(arrival("e1", planned()), sync=False)
         await journal.sync()
 
-        assert committing == [writer._thread.ident] * 2
+        assert waiting == [journal._engine._writer._thread.ident]
+
+    async def test_and_so_it_is_where_the_log_begins_anew(self, journal: SqliteJournal):
+        engine, ran = journal._engine, list[int]()
+        writer, checkpoints = engine._writer, engine._writer._checkpoints
+
+        def steps(_: Transaction) -> Steps[None]:
+            ran.append(threading.get_ident())
+            yield from nothing()
+
+        await record(journal, "e1", planned())
+        checkpoints._checkpoint()
+        for _ in range(2):
+            await writer.submit(steps, sync=False, brief=True)
+
+        assert ran == [writer._thread.ident, threading.get_ident()]
 
     async def test_a_lock_of_another_program_is_waited_for_by_a_thread(self, path: Path):
         world = World(SqliteBackend(path, wait=5))
@@ -249,17 +263,20 @@ class TestTheEventLoop:
         assert asked.fetchone() == (0,)
         await world.close()
 
-    async def test_and_so_is_the_turn_of_another_process(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("brief", [True, False])
+    async def test_and_so_is_the_turn_of_another_process_unless_it_is_over_in_a_moment(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, brief: bool
     ):
         world = World(SqliteBackend(path, wait=5))
         journal = await world.worker()
         assert isinstance(journal, SqliteJournal)
-        writer, waited = journal._engine._writer, list[int | None]()
+        writer, in_line = journal._engine._writer, threading.Event()
+        waited = list[int | None]()
         take = writer._turns._take
 
         def noting(wait: float) -> bool:
             waited.append(threading.get_ident())
+            in_line.set()
             return take(wait)
 
         monkeypatch.setattr(writer._turns, "_take", noting)
@@ -268,10 +285,132 @@ class TestTheEventLoop:
                 synced = asyncio.ensure_future(journal.sync())
                 for _ in range(3):
                     await asyncio.sleep(0)
+                assert brief or await asyncio.to_thread(in_line.wait, 5)
             await synced
 
-        assert waited == [writer._thread.ident]
+        assert waited == ([] if brief else [writer._thread.ident])
         await world.close()
+
+
+class PowerCut:
+    """What would be left of a journal if the power failed: the log only as it was last synced."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self.path = path
+        self.left = folder / path.name
+        self.sync(0)
+
+    def sync(self, _: int) -> None:
+        for name in ("", "-wal"):
+            source = self.path.with_name(f"{self.path.name}{name}")
+            shutil.copy(source, self.left.with_name(f"{self.left.name}{name}"))
+
+    def states(self) -> list[tuple[int, str]]:
+        with tempfile.TemporaryDirectory() as folder:
+            for file in self.left.parent.iterdir():
+                shutil.copy(file, folder)
+            with closing(sqlite3.connect(Path(folder) / self.left.name)) as db:
+                return db.execute("SELECT entry, state FROM delivery ORDER BY entry").fetchall()
+
+
+class TestPower:
+    """When it fails, what was promised before is there."""
+
+    @pytest.fixture
+    def cut(
+        self,
+        journal: SqliteJournal,
+        path: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> PowerCut:
+        (tmp_path / "left").mkdir()
+        cut = PowerCut(path, tmp_path / "left")
+        monkeypatch.setattr(log, "_sync", cut.sync)
+        return cut
+
+    async def test_what_was_told_with_sync_is_there(self, journal: SqliteJournal, cut: PowerCut):
+        flight = await fly(journal, "e1", planned())
+        assert cut.states() == []
+
+        await journal.settle(flight, "delivered", sync=True)
+        assert cut.states() == [(flight.entry, "delivered")]
+
+        parked = await journal.receive(arrival("e2", planned("2")), sync=True)
+        assert cut.states()[1:] == [(parked.entry, "flying")]
+
+    async def test_and_what_another_worker_has_committed_before(
+        self, world: World, journal: SqliteJournal, cut: PowerCut
+    ):
+        flight = await fly(await world.worker(), "e1", planned())
+        assert cut.states() == []
+
+        await journal.sync()
+
+        assert cut.states() == [(flight.entry, "flying")]
+
+
+class Disk:
+    """A disk that can fail."""
+
+    fails = True
+
+    def sync(self, file: int) -> None:
+        if self.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os.fsync(file)
+
+
+class TestADiskThatFails:
+    """What it refuses is promised to nobody, and neither is what comes after it."""
+
+    @pytest.fixture
+    def disk(self, monkeypatch: pytest.MonkeyPatch) -> Disk:
+        disk = Disk()
+        monkeypatch.setattr(log, "_sync", disk.sync)
+        return disk
+
+    async def test_whoever_waits_for_it_is_told_and_nobody_else(
+        self, journal: SqliteJournal, disk: Disk
+    ):
+        flight = await fly(journal, "e1", planned())
+
+        with pytest.raises(JournalUnavailable, match="Input/output error"):
+            await journal.settle(flight, "delivered")
+
+        disk.fails = False
+        assert await journal.settle(flight, "delivered")
+
+    async def test_the_lane_of_who_was_told_so_is_free_again(
+        self, journal: SqliteJournal, disk: Disk
+    ):
+        with pytest.raises(JournalUnavailable, match="Input/output error"):
+            await journal.receive(arrival("e1", planned()), sync=True)
+        await asyncio.gather(*journal._returning)
+
+        disk.fails = False
+        (due,) = await journal.due()
+        assert due.flight is not None
+        assert await journal.settle(due.flight, "delivered")
+
+    async def test_all_must_be_in_the_file_before_anybody_is_promised_anything(
+        self, journal: SqliteJournal, path: Path, disk: Disk
+    ):
+        flight = await fly(journal, "e1", planned())
+        with pytest.raises(JournalUnavailable):
+            await journal.settle(flight, "delivered")
+        disk.fails = False
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT 1 FROM entry").fetchall()
+            with pytest.raises(JournalUnavailable, match="still unclear"):
+                await journal.sync()
+            reader.execute("COMMIT")
+
+        await journal.sync()
+
+        with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as file:
+            assert file.execute("SELECT state FROM delivery").fetchall() == [("delivered",)]
 
 
 class TestTrouble:
@@ -300,14 +439,26 @@ class TestTrouble:
             if part == "the turn":
                 patch.setattr(writer._turns, "_lock_now", broken)
             else:
-                patch.setattr(writer._batches, "begin", broken)
-                patch.setattr(writer._batches, "undo", broken)
+                patch.setattr(writer._batches, "_run", broken)
+                patch.setattr(writer._batches, "_undo", broken)
             with pytest.raises(JournalUnavailable, match="no locks available"):
                 async with asyncio.timeout(5):
                     await journal.receive(arrival("e1", planned()), sync=False)
 
         async with asyncio.timeout(5):
             assert not (await journal.receive(arrival("e1", planned()), sync=False)).copy
+
+    async def test_a_turn_that_cannot_be_given_back_has_nothing_written_twice(
+        self, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+    ):
+        def broken() -> NoReturn:
+            raise OSError("no locks available")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(journal._engine._writer._turns, "give", broken)
+            receipt = await journal.receive(arrival("e1", planned()), sync=False)
+
+        assert (receipt.copy, receipt.standings[0].flight is not None) == (False, True)
 
     async def test_a_process_that_keeps_its_turn(self, journal: SqliteJournal, path: Path):
         with closing(Turns(workers_folder(path))) as other, other.turn(0):

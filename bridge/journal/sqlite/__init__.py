@@ -4,6 +4,7 @@ The journal in one SQLite file, for one machine and any number of processes on i
     file         finds or creates the file, and brings an older one forward
     engine       the writer (many transitions, one commit), a checkpointing thread, a reader
     turns        processes write one after the other
+    log          what they have committed gets on disk
 """
 
 from __future__ import annotations

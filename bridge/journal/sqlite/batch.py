@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,14 @@ class Item:
     """What one task asks for, and what has come of it."""
 
     work: Work[Any]
-    sync: bool  #: the commit must be on disk
+    sync: bool  #: it must be on disk
     brief: bool  #: it asks for a few rows by their keys
     future: asyncio.Future[Any]
-    unclaimed: Callable[[Any], None]  #: called with the result when the future was cancelled
+    unclaimed: Callable[[Any], None]  #: called with a result that nobody has heard of
     since: float  #: when it was asked for
     result: Any = None
     error: BaseException | None = None
+    unsynced: bool = False  #: its error is that it was committed and may not be on disk
 
 
 class ItemError(Exception):
@@ -58,69 +60,57 @@ class Batches:
         self._tx = transaction
         self._clock = clock
         self._monotonic = monotonic
-        self._synchronous = ""
 
-    def begin(self, items: Sequence[Item]) -> None:
-        """Begin the transaction of *items*; its commit is synced where one of them wants that."""
-        synchronous = "FULL" if any(item.sync for item in items) else "NORMAL"
-        if synchronous != self._synchronous:
-            self._db.execute(f"PRAGMA synchronous = {synchronous}")
-            self._synchronous = synchronous
-        self._db.execute("BEGIN IMMEDIATE")
-        self._tx.now = int(self._clock() * 1000)
-
-    def run(self, items: Sequence[Item], longest: float, *, apart: bool = False) -> int:
+    def write(
+        self, items: Sequence[Item], longest: float, *, wait: float = 0.0, apart: bool = False
+    ) -> int:
         """
-        Run items until so many seconds have passed, at least one.
+        Run items until so many seconds have passed, at least one, and commit what they did.
 
         Args:
+            wait: Seconds to wait for another program's lock.
             apart: What a failing item did is undone, and nothing else; it holds its error.
 
         Returns:
-            How many have run.
+            How many have run.  They are committed, and not yet on disk.
 
         Raises:
-            ItemError: One has failed, and they do not run apart.
+            ItemError: One has failed, and they do not run apart; nothing was written.
+            sqlite3.Error: There is a lock, or the disk is full; nothing was written.
         """
-        do = self._do_apart if apart else self._do
+        with self._waiting(wait):
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._tx.now = int(self._clock() * 1000)
+                done = self._run(items, longest, self._do_apart if apart else self._do)
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._undo()
+                raise
+        return done
+
+    @contextmanager
+    def _waiting(self, wait: float) -> Iterator[None]:
+        if not wait:
+            yield
+            return
+        self._db.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        try:
+            yield
+        finally:
+            self._db.execute("PRAGMA busy_timeout = 0")
+
+    def _run(self, items: Sequence[Item], longest: float, do: Callable[[Item], None]) -> int:
         done, until = 0, self._monotonic() + longest
         while done < len(items) and self._monotonic() <= until:
             do(items[done])
             done += 1
         return done
 
-    def commit(self) -> None:
-        """Commit, or undo all and raise why it cannot be."""
-        try:
-            self._db.execute("COMMIT")
-        except BaseException:
-            self.undo()
-            raise
-
-    def undo(self) -> None:
-        """Undo what was not committed."""
+    def _undo(self) -> None:
         self._tx.numbers.clear()
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
-
-    def write(self, items: Sequence[Item], longest: float, *, wait: float, apart: bool) -> int:
-        """
-        Run items in a transaction and commit it, as `begin`, `run` and `commit` do.
-
-        Args:
-            wait: Seconds to wait for another program's lock.
-        """
-        self._db.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-        try:
-            self.begin(items)
-            done = self.run(items, longest, apart=apart)
-            self.commit()
-        except BaseException:
-            self.undo()
-            raise
-        finally:
-            self._db.execute("PRAGMA busy_timeout = 0")
-        return done
 
     def _do(self, item: Item) -> None:
         try:

@@ -31,6 +31,7 @@ class Checkpoints:
         self._turns = turns
         self._wait = wait
         self._items = 0
+        self.complete = False  #: nothing is in the log that is not in the file: it begins anew
         self._due = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="journal checkpoints", daemon=True)
@@ -39,6 +40,7 @@ class Checkpoints:
     def wrote(self, items: int) -> None:
         """Count what was written."""
         self._items += items
+        self.complete = False
         if self._items >= _ITEMS:
             self._due.set()
 
@@ -60,7 +62,13 @@ class Checkpoints:
                     log.warning("journal", problem=f"no checkpoint: {error}")
 
     def _checkpoint(self) -> None:
-        _, pages, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        pages = self._move()
         if pages > _TOO_LONG:
             with self._turns.turn(self._wait):
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self._move()
+
+    def _move(self) -> int:
+        """Move what nobody reads any more; gives the length of the log in pages."""
+        (_, pages, moved) = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self.complete = bool(pages == moved)
+        return int(pages)

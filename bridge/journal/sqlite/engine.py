@@ -18,6 +18,7 @@ from bridge.errors import JournalUnavailable
 from bridge.journal.sqlite.batch import Batches
 from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.file import connect, workers_folder
+from bridge.journal.sqlite.log import Log
 from bridge.journal.sqlite.statements import run
 from bridge.journal.sqlite.turns import Turns
 from bridge.journal.sqlite.writer import Writer
@@ -66,9 +67,10 @@ class Engine:
             self._writer = Writer(
                 Batches(writing, transaction, clock=clock, monotonic=monotonic),
                 turns,
+                stack.enter_context(closing(Log(path, writing))),
+                checkpoints,
                 wait=wait,
                 monotonic=monotonic,
-                wrote=checkpoints.wrote,
             )
             stack.callback(self._writer.stop)
             self._stack = stack.pop_all()
@@ -109,7 +111,7 @@ class Engine:
         Run *work* in a transaction, perhaps together with others.
 
         Args:
-            sync: Return when its commit, and every one before it, is on disk.
+            sync: Return when it, and all that was committed before it, is on disk.
             touches: Work that tells its keys asks for little and may run on the event loop.
             unclaimed: Called with the result when nobody waits for it any more: who is
                 cancelled stops waiting, but the transaction goes on.

@@ -2,11 +2,12 @@
 Write what many tasks ask for in few transactions.
 
 What a webhook asks for are a few rows that are found by their keys.  The event loop itself runs
-those statements: in a thread they would take longer, since both need the one interpreter and hand
-it to and fro with every statement.  A thread does all that waits, for a turn, for another
-program's lock and for the disk, and whatever may look at many rows.
+those statements and commits them, which is done when they are in the system's cache: in a thread
+they would take longer, since both need the one interpreter and hand it to and fro with every
+statement, and other processes would wait for their turn as long.  A thread does all that waits,
+for a turn, for another program's lock and for the disk, and whatever may look at many rows.
 
-Nobody waits for company: while one batch commits, the next one gathers.
+Nobody waits for company: while one batch is on its way to the disk, the next one gathers.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -25,6 +27,8 @@ import structlog
 
 from bridge.errors import JournalUnavailable
 from bridge.journal.sqlite.batch import Batches, Item, ItemError, unavailable
+from bridge.journal.sqlite.checkpoint import Checkpoints
+from bridge.journal.sqlite.log import Log
 from bridge.journal.sqlite.turns import Turns
 from bridge.journal.transaction import Work
 
@@ -39,6 +43,9 @@ _OLDEST = 1.0  #: seconds that the first in the queue may have waited
 _LONGEST_TURN = 0.1
 #: The same on the event loop, so that everybody else there has his.
 _LONGEST_HERE = 0.01
+#: Seconds after which a turn of another process is mostly over, and how often that is awaited on
+#: the event loop.  To stand in line for it takes a thread, and its longer way through a batch.
+_BRIEF_TURN, _BRIEF_TURNS = 0.001, 4
 _SHUTDOWN = 10.0
 
 
@@ -47,7 +54,7 @@ class _Handed:
     """A batch that the thread is handed."""
 
     items: list[Item]
-    begun: bool  #: all of them have run, and only the commit is missing
+    committed: bool  #: only the disk is to be waited for
     loop: asyncio.AbstractEventLoop  #: where they are waited for
 
 
@@ -58,25 +65,28 @@ class Writer:
     Args:
         batches: What runs in one transaction; nobody else uses it.
         turns: Makes this process and others take turns.
+        disk: Has on disk what was committed.
+        checkpoints: Keeps the log short.
         wait: Seconds to wait for a turn, and again for locks of other programs.
         monotonic: Seconds, to tell how long the first in the queue has waited.
-        wrote: Called after each commit with the number of items in it.
     """
 
     def __init__(
         self,
         batches: Batches,
         turns: Turns,
+        disk: Log,
+        checkpoints: Checkpoints,
         *,
         wait: float,
         monotonic: Callable[[], float],
-        wrote: Callable[[int], None],
     ) -> None:
         self._batches = batches
         self._turns = turns
+        self._disk = disk
+        self._checkpoints = checkpoints
         self._wait = wait
         self._monotonic = monotonic
-        self._wrote = wrote
         self._queue: deque[Item] = deque()
         self._busy = False  #: a batch is under way, or is about to be
         self._oldest: float | None = None  #: when that was asked for which has waited longest
@@ -98,10 +108,10 @@ class Writer:
         Queue *work*; it runs in a transaction, and goes on when nobody waits for it any more.
 
         Args:
-            sync: The commit must be on disk before the future is done.
+            sync: It must be on disk before the future is done.
             brief: It asks for a few rows by their keys, and may run on the event loop.
             last: Nothing is accepted after it.
-            unclaimed: Called with the result when the future was cancelled.
+            unclaimed: Called with the result when it stands in the journal and nobody was told.
 
         Raises:
             JournalUnavailable: The writer is closed, or cannot keep up.
@@ -133,19 +143,32 @@ class Writer:
         oldest = self._oldest
         return 0.0 if oldest is None else self._monotonic() - oldest
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Do what has gathered as far as nothing has to be waited for, and hand it over."""
-        size = min(len(self._queue), _LARGEST_BATCH)
-        items = [self._queue.popleft() for _ in range(size)]
-        self._oldest = items[0].since
+    def _begin(self, loop: asyncio.AbstractEventLoop, tries: int = _BRIEF_TURNS) -> None:
+        """Write what has gathered as far as nothing has to be waited for, and hand on the rest."""
+        self._oldest = self._queue[0].since
+        brief = (
+            all(item.brief for item in islice(self._queue, _LARGEST_BATCH))
+            and not self._stopped
+            # Whoever begins the log anew waits for the disk.
+            and not self._checkpoints.complete
+        )
+        here = brief and self._take_now()
+        if brief and tries and not here:
+            loop.call_later(_BRIEF_TURN, self._begin, loop, tries - 1)
+            return
+        items = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
         if self._stopped:
             _fail(items, JournalUnavailable("the journal is closed"))
             self._end(items, loop)
             return
-        done = self._do_here(items)
+        done = self._do_here(items) if here else 0
         if done:
             self._queue.extendleft(reversed(items[done:]))
-        self._handed.put(_Handed(items[: done or size], bool(done), loop))
+            del items[done:]
+        if done and not any(item.sync for item in items):
+            self._end(items, loop)
+        else:
+            self._handed.put(_Handed(items, bool(done), loop))
 
     def _end(self, items: list[Item], loop: asyncio.AbstractEventLoop) -> None:
         """Tell everybody what has come of it, and begin anew with what has gathered meanwhile."""
@@ -157,25 +180,30 @@ class Writer:
             # After those who were just told: what they ask for next is in the same batch.
             loop.call_soon(self._begin, loop)
 
+    def _take_now(self) -> bool:
+        # What goes wrong here, the thread meets again and tells.
+        with suppress(Exception):
+            return self._turns.take_now()
+        return False
+
     def _do_here(self, items: list[Item]) -> int:
         """
-        Begin a transaction on the event loop and run what fits into a moment.
+        Write on the event loop what fits into a moment, in the turn that was taken.
 
         Returns:
-            How many of the items have run, so that only the commit is missing; 0 when all is the
-            thread's: to run them, to wait, and to tell what is wrong.
+            How many of the items are committed; 0 when all is the thread's: to run them, to wait,
+            and to tell what is wrong.
         """
         # Whatever goes wrong, also on the way back, the thread meets it again and tells it: what is
         # raised here would end nothing but this call, and nobody would ever be told anything.
-        with suppress(Exception), ExitStack() as undoing:
-            if all(item.brief for item in items) and self._turns.take_now():
-                undoing.callback(self._turns.give)
-                undoing.callback(self._batches.undo)
-                self._batches.begin(items)
-                done = self._batches.run(items, _LONGEST_HERE)
-                undoing.pop_all()
-                return done
-        return 0
+        done = 0
+        with suppress(Exception):
+            try:
+                done = self._batches.write(items, _LONGEST_HERE)
+            finally:
+                self._turns.give()
+            self._checkpoints.wrote(done)
+        return done
 
     def _run(self) -> None:
         while (batch := self._handed.get()) is not None:
@@ -195,30 +223,34 @@ class Writer:
         """Write what fits into one turn, at least one; gives how many of the batch are done."""
         items = batch.items
         try:
-            done = self._finish(items) if batch.begun else self._do_it_all(items)
+            done = len(items) if batch.committed else self._do_it_all(items)
         except Exception as error:  # noqa: BLE001 - the thread must outlive every batch
-            failed = unavailable(error)
-            log.error("journal", problem=str(failed), items=len(items))
-            _fail(items, failed)
+            _fail(items, _told(error, items))
             return len(items)
-        self._wrote(done)
+        self._sync([item for item in items[:done] if item.sync])
         return done
 
-    def _finish(self, items: list[Item]) -> int:
+    def _sync(self, items: list[Item]) -> None:
+        """Wait for the disk, for those who asked for it."""
         try:
-            self._batches.commit()
-        finally:
-            self._turns.give()
-        return len(items)
+            if items:
+                self._disk.sync()
+        except Exception as error:  # noqa: BLE001 - the thread must outlive every batch
+            failed = _told(error, items)
+            for item in items:
+                if item.error is None:
+                    item.error, item.unsynced = failed, True
 
     def _do_it_all(self, items: list[Item]) -> int:
         with self._turns.turn(self._wait):
             write = partial(self._batches.write, items, _LONGEST_TURN, wait=self._wait)
             try:
-                return write(apart=False)
+                done = write(apart=False)
             except ItemError:
                 # One of them fails.  The others shall not.
-                return write(apart=True)
+                done = write(apart=True)
+        self._checkpoints.wrote(done)
+        return done
 
 
 def _fail(items: list[Item], error: JournalUnavailable) -> None:
@@ -226,12 +258,20 @@ def _fail(items: list[Item], error: JournalUnavailable) -> None:
         item.error = error
 
 
+def _told(error: Exception, items: list[Item]) -> JournalUnavailable:
+    failed = unavailable(error)
+    log.error("journal", problem=str(failed), items=len(items))
+    return failed
+
+
 def _tell(item: Item) -> None:
     """Tell whoever waits for an item what has come of it."""
-    if item.future.cancelled():
-        if item.error is None:
-            item.unclaimed(item.result)
-    elif item.error is not None:
+    gone = item.future.cancelled()
+    if item.unsynced or (gone and item.error is None):
+        item.unclaimed(item.result)
+    if gone:
+        return
+    if item.error is not None:
         item.future.set_exception(item.error)
     else:
         item.future.set_result(item.result)
