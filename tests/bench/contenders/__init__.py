@@ -80,7 +80,8 @@ def _afternoon(place: Place) -> Start:
     return _python("afternoon", str(place.port), place.orders, SECRET)
 
 
-def _least(place: Place) -> Start:
+def least(place: Place) -> Start:
+    """Say how the least that is safe is started."""
     file = str(place.folder / "journal.db")
     return _python("least", str(place.port), place.orders, SECRET, file)
 
@@ -199,7 +200,7 @@ CONTENDERS: Sequence[Contender] = (
     Contender(RELAY, "Starlette and the bridge's transport, bare: our ceiling", relay()),
     Contender("relay-client", "Starlette and the bridge's client", relay("ours")),
     Contender("relay-httpx", "Starlette and httpx as it comes", relay("httpx")),
-    Contender("least", "the least that is safe, by hand, for this one order", _least),
+    Contender("least", "the least that is safe, by hand, for this one order", least),
     Contender("bridge-sqlite", "the bridge, everything on, one worker", bridge()),
     Contender("bridge-postgres", "the same on PostgreSQL", bridge(postgres=True)),
     Contender("express", "Express, Shopify's SDK, undici", _express),
