@@ -71,7 +71,7 @@ OTHERS = "SELECT id, host, beat, gone FROM worker WHERE id <> :me"
 
 ANY_DIRTY = "SELECT 1 FROM lane WHERE dirty = 1 LIMIT 1"
 
-# An empty transaction would write nothing, and nothing would be synced.
+# For an empty transaction PostgreSQL would sync nothing.
 SYNC = "UPDATE meta SET value = value + 1 WHERE name = 'syncs'"
 
 

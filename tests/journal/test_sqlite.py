@@ -202,7 +202,21 @@ class TestSync:
 
 
 class TestTheEventLoop:
-    """It runs what asks for little, and never waits."""
+    """It runs what asks for little, and waits for nothing."""
+
+    @pytest.fixture
+    async def world(self, path: Path) -> AsyncIterator[World]:
+        world = World(SqliteBackend(path, wait=5))
+        yield world
+        await world.close()
+
+    @pytest.fixture
+    async def journal(self, world: World) -> SqliteJournal:
+        opened = await world.worker()
+        assert isinstance(opened, SqliteJournal)
+        # What comes after a checkpoint is the thread's, and one is due every second.
+        opened._engine._writer._checkpoints.stop()
+        return opened
 
     async def test_what_asks_for_little_runs_there_and_nothing_else(self, journal: SqliteJournal):
         ran: dict[bool, int] = {}
@@ -246,9 +260,9 @@ class TestTheEventLoop:
 
         assert ran == [writer._thread.ident, threading.get_ident()]
 
-    async def test_a_lock_of_another_program_is_waited_for_by_a_thread(self, path: Path):
-        world = World(SqliteBackend(path, wait=5))
-        journal = await world.worker()
+    async def test_a_lock_of_another_program_is_waited_for_by_a_thread(
+        self, journal: SqliteJournal, path: Path
+    ):
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             received = asyncio.ensure_future(journal.receive(arrival("e1", planned()), sync=False))
@@ -258,18 +272,13 @@ class TestTheEventLoop:
 
         assert not (await received).copy
         # What SQLite itself would wait whenever it is asked on the event loop.
-        assert isinstance(journal, SqliteJournal)
         asked = journal._engine._writer._batches._db.execute("PRAGMA busy_timeout")
         assert asked.fetchone() == (0,)
-        await world.close()
 
     @pytest.mark.parametrize("brief", [True, False])
     async def test_and_so_is_the_turn_of_another_process_unless_it_is_over_in_a_moment(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch, brief: bool
+        self, journal: SqliteJournal, path: Path, monkeypatch: pytest.MonkeyPatch, brief: bool
     ):
-        world = World(SqliteBackend(path, wait=5))
-        journal = await world.worker()
-        assert isinstance(journal, SqliteJournal)
         writer, in_line = journal._engine._writer, threading.Event()
         waited = list[int | None]()
         take = writer._turns._take
@@ -289,7 +298,6 @@ class TestTheEventLoop:
             await synced
 
         assert waited == ([] if brief else [writer._thread.ident])
-        await world.close()
 
 
 class PowerCut:
@@ -375,10 +383,15 @@ class TestADiskThatFails:
     ):
         flight = await fly(journal, "e1", planned())
 
+        async with stalled(journal):
+            settled = asyncio.ensure_future(journal.settle(flight, "delivered"))
+            beside = asyncio.ensure_future(fly(journal, "e2", planned("2")))
+            await asyncio.sleep(0)
         with pytest.raises(JournalUnavailable, match="Input/output error"):
-            await journal.settle(flight, "delivered")
-
+            await settled
         disk.fails = False
+
+        assert await journal.settle(await beside, "delivered")
         assert await journal.settle(flight, "delivered")
 
     async def test_the_lane_of_who_was_told_so_is_free_again(

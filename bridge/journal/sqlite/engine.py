@@ -114,7 +114,8 @@ class Engine:
             sync: Return when it, and all that was committed before it, is on disk.
             touches: Work that tells its keys asks for little and may run on the event loop.
             unclaimed: Called with the result when nobody waits for it any more: who is
-                cancelled stops waiting, but the transaction goes on.
+                cancelled stops waiting, but the transaction goes on; and who was told that it
+                may not be on disk does nothing with it.
 
         Raises:
             JournalUnavailable: The journal is closed, cannot keep up, or cannot be written now.

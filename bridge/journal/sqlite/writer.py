@@ -146,14 +146,15 @@ class Writer:
     def _begin(self, loop: asyncio.AbstractEventLoop, tries: int = _BRIEF_TURNS) -> None:
         """Write what has gathered as far as nothing has to be waited for, and hand on the rest."""
         self._oldest = self._queue[0].since
-        brief = (
+        waits_for_nothing = (
             all(item.brief for item in islice(self._queue, _LARGEST_BATCH))
             and not self._stopped
-            # Whoever begins the log anew waits for the disk.
+            # Whoever begins the log anew waits for the disk.  Where another process has moved it,
+            # that is not known here, and happens on the event loop.
             and not self._checkpoints.complete
         )
-        here = brief and self._take_now()
-        if brief and tries and not here:
+        here = waits_for_nothing and self._take_now()
+        if waits_for_nothing and tries and not here:
             loop.call_later(_BRIEF_TURN, self._begin, loop, tries - 1)
             return
         items = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
